@@ -1,0 +1,29 @@
+/*
+ * base/mem: the allocation functions of the runtime, which tests can make fail.
+ *
+ * Everything the runtime allocates, libevent included, comes from here, so that a test can let
+ * the nth allocation fail and see that one connection closes and the server lives.
+ */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include <stddef.h>
+
+/* As malloc, calloc(1, size), realloc and free: NULL where there is no memory. Any thread. */
+void *mem_alloc(size_t size) __attribute__((malloc, warn_unused_result));
+void *mem_zalloc(size_t size) __attribute__((malloc, warn_unused_result));
+void *mem_realloc(void *memory, size_t size) __attribute__((warn_unused_result));
+void mem_free(void *memory);
+
+/* A copy with a zero byte behind it. */
+char *mem_strdup(const char *text) __attribute__((malloc, warn_unused_result));
+char *mem_strndup(const char *text, size_t size) __attribute__((malloc, warn_unused_result));
+
+/* Tests: the nth allocation of this thread from now on fails (1 is the next one), the others
+ * succeed; 0 ends it. */
+void mem_fail_at(unsigned long nth);
+
+/* Tests: allocations not yet freed, of all threads. */
+long mem_live(void);
+
+#endif
