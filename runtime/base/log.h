@@ -38,10 +38,12 @@ struct log_field {
 #define LOG_INT(k, number)                                                                         \
     ((struct log_field){.key = (k), .kind = LOG_FIELD_INTEGER, .integer = (long long)(number)})
 
+/* The first field is one that is left out, so that an event may have none. */
 #define log_write(level, event, ...)                                                               \
     do {                                                                                           \
         if ((level) >= log_threshold)                                                              \
-            log_fields((level), (event), (const struct log_field[]){__VA_ARGS__, {.key = NULL}});  \
+            log_fields((level), (event),                                                           \
+                       (const struct log_field[]){{.key = ""}, ##__VA_ARGS__, {.key = NULL}});     \
     } while (0)
 
 extern enum log_level log_threshold; /* lines below it are not written; LOG_INFO at start */
