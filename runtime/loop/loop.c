@@ -45,8 +45,8 @@ struct loop {
     void (*end)(struct loop *, void *);
     void *context; /* of begin and end */
 
-    /* Written by other threads, so on a line of their own. */
-    _Alignas(CACHE_LINE) _Atomic(struct loop_message *) mailbox; /* newest first */
+    char gap[CACHE_LINE];                   /* what follows is written by other threads */
+    _Atomic(struct loop_message *) mailbox; /* newest first */
     atomic_bool stopping;
 };
 
