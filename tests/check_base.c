@@ -1,29 +1,19 @@
 /*
- * Tests of base: memory, clock, log lines, text, UTF-8, random bytes.
+ * Tests of base: memory, clock, text, random bytes, and tables.
  */
 #include <check.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
-#include <regex.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <json-c/json.h>
+#include <time.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/table.h"
 #include "base/text.h"
-#include "base/utf8.h"
 
-/* --- mem ------------------------------------------------------------------------------------- */
+/* --- mem --------------------------------------------------------------------------------- */
 
 START_TEST(mem_counts_what_lives)
 {
@@ -156,7 +146,7 @@ START_TEST(table_survives_each_failed_allocation)
 }
 END_TEST
 
-/* --- clock ----------------------------------------------------------------------------------- */
+/* --- clock ------------------------------------------------------------------------------- */
 
 START_TEST(clock_stands_still_and_is_moved)
 {
@@ -194,290 +184,7 @@ START_TEST(clock_coarse_is_real_whatever_tests_set)
 }
 END_TEST
 
-/* --- log ------------------------------------------------------------------------------------- */
-
-static int log_end = -1; /* what is written to the log can be read here, one write at a time */
-
-static void log_open(void)
-{
-    int ends[2];
-
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends), 0);
-    log_set_output(ends[0]);
-    log_end = ends[1];
-}
-
-/* The bytes of the next write; "" where there was none. */
-static const char *log_next(void)
-{
-    static char line[8192];
-    ssize_t size = recv(log_end, line, sizeof line - 1, 0);
-
-    line[size > 0 ? size : 0] = '\0';
-    return line;
-}
-
-/* As log_next, checked to be one line that begins with a time, which is left off. */
-static const char *log_line(void)
-{
-    const char *line = log_next();
-    regex_t begins;
-
-    ck_assert_int_eq(regcomp(&begins,
-                             "^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]"
-                             "\\.[0-9]{3}Z ",
-                             REG_EXTENDED | REG_NOSUB),
-                     0);
-    ck_assert_msg(regexec(&begins, line, 0, NULL, 0) == 0, "no time: %s", line);
-    regfree(&begins);
-    ck_assert_msg(strchr(line, '\n') == line + strlen(line) - 1, "not one line: %s", line);
-    return line + 25;
-}
-
-static struct json_object *log_object(void)
-{
-    const char *line = log_next();
-    struct json_tokener *tokener = json_tokener_new();
-
-    ck_assert_msg(strchr(line, '\n') == line + strlen(line) - 1, "not one line: %s", line);
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    struct json_object *object = json_tokener_parse_ex(tokener, line, (int)strlen(line) - 1);
-    if (object == NULL) /* a number or object that could go on ends with the text */
-        object = json_tokener_parse_ex(tokener, "", 1);
-    json_tokener_free(tokener);
-    ck_assert_msg(object != NULL, "no JSON: %s", line);
-    return object;
-}
-
-static const char *member(struct json_object *object, const char *key)
-{
-    return json_object_get_string(json_object_object_get(object, key));
-}
-
-START_TEST(log_prints_key_value)
-{
-    log_open();
-    log_write(LOG_WARN, "origin.refused", LOG_STR("origin", "https://evil.example"),
-              LOG_INT("line", 12));
-    ck_assert_str_eq(log_line(), "warn origin.refused origin=https://evil.example line=12\n");
-    log_write(LOG_ERROR, "layer.lost");
-    ck_assert_str_eq(log_line(), "error layer.lost\n");
-    log_write(LOG_INFO, "n", LOG_INT("least", LLONG_MIN), LOG_INT("most", LLONG_MAX));
-    ck_assert_str_eq(log_line(), "info n least=-9223372036854775808 most=9223372036854775807\n");
-}
-END_TEST
-
-START_TEST(log_time_is_utc_with_milliseconds)
-{
-    struct tm tm = {0};
-    unsigned milliseconds;
-
-    log_open();
-    setenv("TZ", "Asia/Kathmandu", 1);
-    tzset();
-    uint64_t before = clock_wall();
-    log_write(LOG_INFO, "now");
-    uint64_t after = clock_wall();
-    const char *rest = strptime(log_next(), "%Y-%m-%dT%H:%M:%S.", &tm);
-    ck_assert_ptr_nonnull(rest);
-    ck_assert_int_eq(sscanf(rest, "%3uZ", &milliseconds), 1);
-    uint64_t said = (uint64_t)timegm(&tm) * 1000 + milliseconds;
-    ck_assert_uint_ge(said, before);
-    ck_assert_uint_le(said, after);
-}
-END_TEST
-
-START_TEST(log_threshold_holds_lines_back)
-{
-    log_open();
-    log_write(LOG_DEBUG, "quiet");
-    ck_assert_str_eq(log_next(), "");
-    log_threshold = LOG_DEBUG;
-    log_write(LOG_DEBUG, "loud");
-    ck_assert_str_eq(log_line(), "debug loud\n");
-    log_threshold = LOG_ERROR;
-    log_write(LOG_WARN, "quiet");
-    ck_assert_str_eq(log_next(), "");
-}
-END_TEST
-
-START_TEST(log_leaves_out_what_is_not_there)
-{
-    log_open();
-    log_write(LOG_INFO, "e", LOG_STR("none", NULL), LOG_STR("", "nameless"), LOG_STR("a", "b"));
-    ck_assert_str_eq(log_line(), "info e a=b\n");
-    log_set_format(LOG_JSON);
-    log_write(LOG_INFO, "e", LOG_STR("none", NULL), LOG_STR("", "nameless"), LOG_STR("a", "b"));
-    struct json_object *object = log_object();
-    ck_assert_int_eq(json_object_object_length(object), 4);
-    json_object_put(object);
-}
-END_TEST
-
-static const struct {
-    const char *value;
-    size_t size;
-    const char *plain;
-} escapes[] = {
-    {"bare", 4, "bare"},
-    {"", 0, "\"\""},
-    {"two words", 9, "\"two words\""},
-    {"a=b", 3, "\"a=b\""},
-    {"say \"x\"", 7, "\"say \\\"x\\\"\""},
-    {"\"", 1, "\"\\\"\""},
-    {"back\\slash", 10, "\"back\\\\slash\""},
-    {"a\nb", 3, "\"a\\nb\""},
-    {"a\r\tb", 4, "\"a\\r\\tb\""},
-    {"a\0b", 3, "\"a\\x00b\""},
-    {"\x1b[2J", 4, "\"\\x1b[2J\""},
-    {"\x7f", 1, "\"\\x7f\""},
-    {"gr\xc3\xbc\xc3\x9f", 6, "gr\xc3\xbc\xc3\x9f"},
-    {"\xf0\x9f\x99\x82", 4, "\xf0\x9f\x99\x82"},
-    {"\xff", 1, "\"\\xff\""},
-    {"a\xc3", 2, "\"a\\xc3\""},
-    {"\xc0\xaf", 2, "\"\\xc0\\xaf\""},
-    {"\xed\xa0\x80", 3, "\"\\xed\\xa0\\x80\""},
-    {"\xc2\x9b\x32J", 4, "\"\\u009b2J\""},  /* CSI, as a terminal knows it */
-    {"x\xe2\x80\xa8y", 5, "\"x\\u2028y\""}, /* LINE SEPARATOR */
-    {"x\xe2\x80\xaey", 5, "\"x\\u202ey\""}, /* RIGHT-TO-LEFT OVERRIDE */
-    {"\xef\xbb\xbf", 3, "\"\\ufeff\""},
-};
-
-START_TEST(log_escapes_plain)
-{
-    char expected[100];
-
-    log_open();
-    log_write(LOG_INFO, "e", LOG_STRN("v", escapes[_i].value, escapes[_i].size), LOG_INT("n", 1));
-    snprintf(expected, sizeof expected, "info e v=%s n=1\n", escapes[_i].plain);
-    ck_assert_str_eq(log_line(), expected);
-}
-END_TEST
-
-START_TEST(log_escapes_json)
-{
-    log_open();
-    log_set_format(LOG_JSON);
-    log_write(LOG_INFO, "e", LOG_STRN("v", escapes[_i].value, escapes[_i].size), LOG_INT("n", 1));
-
-    struct json_object *object = log_object();
-    struct json_object *value = json_object_object_get(object, "v");
-    ck_assert_ptr_nonnull(value);
-    if (utf8_valid(escapes[_i].value, escapes[_i].size)) {
-        ck_assert_uint_eq((size_t)json_object_get_string_len(value), escapes[_i].size);
-        ck_assert_mem_eq(json_object_get_string(value), escapes[_i].value, escapes[_i].size);
-    } else {
-        ck_assert_ptr_nonnull(strstr(json_object_get_string(value), "\xef\xbf\xbd"));
-    }
-    ck_assert_str_eq(member(object, "n"), "1");
-    json_object_put(object);
-}
-END_TEST
-
-START_TEST(log_json_is_an_object_of_the_same_fields)
-{
-    log_open();
-    log_set_format(LOG_JSON);
-    log_write(LOG_WARN, "origin.refused", LOG_STR("origin", "https://\xc3\xbc.example"),
-              LOG_INT("line", -12));
-    struct json_object *object = log_object();
-    ck_assert_str_eq(member(object, "level"), "warn");
-    ck_assert_str_eq(member(object, "event"), "origin.refused");
-    ck_assert_str_eq(member(object, "origin"), "https://\xc3\xbc.example");
-    ck_assert(json_object_is_type(json_object_object_get(object, "line"), json_type_int));
-    ck_assert_str_eq(member(object, "line"), "-12");
-    ck_assert_uint_eq(strlen(member(object, "time")), strlen("2026-03-01T18:26:04.123Z"));
-    json_object_put(object);
-}
-END_TEST
-
-START_TEST(log_broken_text_is_replaced_in_json)
-{
-    log_open();
-    log_set_format(LOG_JSON);
-    log_write(LOG_INFO, "e", LOG_STRN("v", "a\xff\xc3", 3));
-    ck_assert_ptr_nonnull(strstr(log_next(), "\"v\":\"a\\ufffd\\ufffd\"}"));
-}
-END_TEST
-
-START_TEST(log_lines_cannot_be_forged)
-{
-    static const char forged[] = "x\n2026-03-01T18:26:04.123Z error server.died pid=1";
-
-    log_open();
-    log_write(LOG_INFO, "request", LOG_STR("path", forged), LOG_STR("user", "u status=101"));
-    ck_assert_str_eq(log_line(), "info request path=\"x\\n2026-03-01T18:26:04.123Z error "
-                                 "server.died pid=1\" user=\"u status=101\"\n");
-    ck_assert_str_eq(log_next(), "");
-    log_set_format(LOG_JSON);
-    log_write(LOG_INFO, "request", LOG_STR("path", "x\",\"user\":\"admin"));
-    struct json_object *object = log_object();
-    ck_assert_ptr_null(member(object, "user"));
-    json_object_put(object);
-}
-END_TEST
-
-START_TEST(log_cuts_long_values)
-{
-    char value[LOG_VALUE_MAX + 2];
-    const char *line;
-
-    log_open();
-    memset(value, 'v', sizeof value);
-    log_write(LOG_INFO, "e", LOG_STRN("v", value, LOG_VALUE_MAX), LOG_INT("n", 1));
-    line = log_line();
-    ck_assert_uint_eq(strlen(line), strlen("info e v= n=1\n") + LOG_VALUE_MAX);
-
-    log_write(LOG_INFO, "e", LOG_STRN("v", value, LOG_VALUE_MAX + 1), LOG_INT("n", 1));
-    line = log_line();
-    ck_assert_uint_eq(strlen(line), strlen("info e v=... n=1\n") + LOG_VALUE_MAX);
-    ck_assert_ptr_nonnull(strstr(line, "v... n=1"));
-
-    memcpy(value + LOG_VALUE_MAX - 1, "\xe2\x82\xac", 3); /* not cut within a character */
-    log_write(LOG_INFO, "e", LOG_STRN("v", value, LOG_VALUE_MAX + 2));
-    line = log_line();
-    ck_assert_uint_eq(strlen(line), strlen("info e v=...\n") + LOG_VALUE_MAX - 1);
-    ck_assert_ptr_nonnull(strstr(line, "v...\n"));
-
-    value[0] = ' ';
-    log_write(LOG_INFO, "e", LOG_STRN("v", value, LOG_VALUE_MAX + 2));
-    ck_assert_ptr_nonnull(strstr(log_line(), "v...\"\n"));
-}
-END_TEST
-
-START_TEST(log_line_is_bounded_and_says_so)
-{
-    char worst[LOG_VALUE_MAX];
-
-    log_open();
-    memset(worst, '\x01', sizeof worst);
-    for (enum log_format format = LOG_PLAIN; format <= LOG_JSON; format++) {
-        log_set_format(format);
-        log_write(LOG_INFO, "e", LOG_STRN("a", worst, sizeof worst),
-                  LOG_STRN("b", worst, sizeof worst), LOG_STRN("c", worst, sizeof worst),
-                  LOG_INT("n", 1));
-        const char *line = log_next();
-        bool plain = format == LOG_PLAIN;
-        ck_assert_uint_le(strlen(line), 4096);
-        ck_assert_ptr_nonnull(strstr(line, plain ? " a=\"\\x01\\x01" : "\"a\":\"\\u0001\\u0001"));
-        ck_assert_ptr_null(strstr(line, plain ? " b=" : "\"b\":"));
-        ck_assert_ptr_null(strstr(line, plain ? " c=" : "\"c\":"));
-        ck_assert_ptr_nonnull(
-            strstr(line, plain ? " n=1 fields_left_out=2\n" : ",\"n\":1,\"fields_left_out\":2}\n"));
-    }
-}
-END_TEST
-
-START_TEST(log_keeps_errno)
-{
-    log_set_output(-1);
-    errno = EPERM;
-    log_write(LOG_INFO, "e");
-    ck_assert_int_eq(errno, EPERM);
-}
-END_TEST
-
-/* --- text ------------------------------------------------------------------------------------ */
+/* --- text -------------------------------------------------------------------------------- */
 
 START_TEST(slices_compare)
 {
@@ -710,231 +417,7 @@ START_TEST(hex_digits)
 }
 END_TEST
 
-/* --- UTF-8 ----------------------------------------------------------------------------------- */
-
-/* The plain reading of RFC 3629: bits first, then what the number may be. Gives the bytes that are
- * good and whole, the length of `bytes` if all are. */
-static size_t oracle(const unsigned char *bytes, size_t size)
-{
-    size_t at = 0;
-
-    while (at < size) {
-        unsigned long code = bytes[at];
-        size_t length = code < 0x80           ? 1
-                        : (code >> 5) == 0x06 ? 2
-                        : (code >> 4) == 0x0e ? 3
-                        : (code >> 3) == 0x1e ? 4
-                                              : 0;
-        static const unsigned long least[] = {0, 0, 0x80, 0x800, 0x10000};
-
-        if (length == 0 || at + length > size)
-            return at;
-        if (length > 1)
-            code &= 0x7ful >> length;
-        for (size_t i = 1; i < length; i++) {
-            if ((bytes[at + i] >> 6) != 2)
-                return at;
-            code = code << 6 | (bytes[at + i] & 63);
-        }
-        if (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
-            return at;
-        at += length;
-    }
-    return at;
-}
-
-static bool fed_in_two(const unsigned char *bytes, size_t size, size_t split)
-{
-    struct utf8_state state = {0};
-
-    return utf8_feed(&state, bytes, split) && utf8_feed(&state, bytes + split, size - split) &&
-           utf8_complete(&state);
-}
-
-static bool fed_by_bytes(const unsigned char *bytes, size_t size)
-{
-    struct utf8_state state = {0};
-
-    for (size_t i = 0; i < size; i++)
-        if (!utf8_feed(&state, bytes + i, 1))
-            return false;
-    return utf8_complete(&state);
-}
-
-/* The same answer alone, within ASCII, in every pair of pieces and byte by byte. */
-static void agree(const unsigned char *bytes, size_t size)
-{
-    unsigned char framed[32];
-    bool valid = oracle(bytes, size) == size;
-    bool same = utf8_valid(bytes, size) == valid && fed_by_bytes(bytes, size) == valid;
-
-    memset(framed, 'a', sizeof framed);
-    memcpy(framed + 17, bytes, size);
-    same = same && utf8_valid(framed, sizeof framed) == (oracle(framed, 32) == 32);
-    for (size_t split = 0; split <= size; split++)
-        same = same && fed_in_two(bytes, size, split) == valid;
-    ck_assert_msg(same, "%zu bytes: %02x %02x %02x %02x", size, bytes[0], size > 1 ? bytes[1] : 0,
-                  size > 2 ? bytes[2] : 0, size > 3 ? bytes[3] : 0);
-}
-
-/* Both ends of every range that a byte of UTF-8 can be in. */
-static const unsigned char ends[] = {0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf,
-                                     0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee,
-                                     0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xf7, 0xf8, 0xff};
-#define ENDS (sizeof ends)
-
-START_TEST(utf8_all_of_one_and_two_bytes)
-{
-    for (unsigned first = 0; first < 256; first++) {
-        agree((unsigned char[]){(unsigned char)first}, 1);
-        for (unsigned second = 0; second < 256; second++)
-            agree((unsigned char[]){(unsigned char)first, (unsigned char)second}, 2);
-    }
-}
-END_TEST
-
-START_TEST(utf8_all_classes_of_three_bytes)
-{
-    for (unsigned first = 0; first < 256; first++)
-        for (unsigned i = 0; i < ENDS * ENDS; i++)
-            agree((unsigned char[]){(unsigned char)first, ends[i / ENDS], ends[i % ENDS]}, 3);
-}
-END_TEST
-
-START_TEST(utf8_all_classes_of_four_bytes)
-{
-    for (unsigned i = 0; i < ENDS * ENDS; i++)
-        for (unsigned k = 0; k < ENDS * ENDS; k++)
-            agree((unsigned char[]){ends[i / ENDS], ends[i % ENDS], ends[k / ENDS], ends[k % ENDS]},
-                  4);
-}
-END_TEST
-
-/* What a code point would be in `length` bytes, whether it may or not. */
-static void encode(uint32_t code, unsigned length, unsigned char out[4])
-{
-    static const unsigned char first[] = {0, 0, 0xc0, 0xe0, 0xf0};
-
-    for (unsigned i = length; i-- > 0; code >>= 6)
-        out[i] = (unsigned char)(i > 0 ? 0x80 | (code & 0x3f) : first[length] | code);
-}
-
-START_TEST(utf8_all_code_points)
-{
-    for (uint32_t code = 0; code < 0x110000; code++) {
-        unsigned length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-        bool surrogate = code >= 0xd800 && code <= 0xdfff;
-        unsigned char bytes[4] = {0};
-        uint32_t read = 0;
-
-        encode(code, length, bytes);
-        bool ok = utf8_valid(bytes, length) == !surrogate &&
-                  utf8_valid(bytes, length - 1) == (length == 1) &&
-                  utf8_character((const char *)bytes, length, &read) == (surrogate ? 0 : length) &&
-                  utf8_character((const char *)bytes, length - 1, &read) == 0 &&
-                  (surrogate || read == code);
-        ck_assert_msg(ok, "U+%04X", code);
-    }
-}
-END_TEST
-
-START_TEST(utf8_refuses_overlong_and_beyond)
-{
-    unsigned char bytes[4];
-
-    for (unsigned length = 2; length <= 4; length++)
-        for (uint32_t code = 0; code < (length == 2   ? 0x80
-                                        : length == 3 ? 0x800
-                                                      : 0x10000);
-             code++) {
-            encode(code, length, bytes);
-            ck_assert_msg(!utf8_valid(bytes, length), "U+%04X in %u bytes", code, length);
-        }
-    for (uint32_t code = 0x110000; code < 0x200000; code++) {
-        encode(code, 4, bytes);
-        ck_assert_msg(!utf8_valid(bytes, 4), "0x%X", code);
-    }
-}
-END_TEST
-
-/* A wrong byte is refused in the call that brings it, wherever it stands in a longer text. */
-START_TEST(utf8_fails_at_the_first_wrong_byte)
-{
-    static const char text[] = "ascii that is longer than sixteen bytes \xc3\xa4\xe2\x82\xac"
-                               "\xf0\x9f\x99\x82\xf4\x8f\xbf\xbf and ASCII again, to the end.";
-    char copy[sizeof text];
-    size_t size = sizeof text - 1;
-
-    ck_assert(utf8_valid(text, size));
-    for (size_t wrong = 0; wrong < size; wrong++) {
-        struct utf8_state state = {0};
-
-        memcpy(copy, text, size);
-        copy[wrong] = (char)0xff;
-        ck_assert(utf8_feed(&state, copy, wrong));
-        ck_assert(!utf8_feed(&state, copy + wrong, 1));
-        ck_assert(!utf8_valid(copy, size));
-    }
-}
-END_TEST
-
-START_TEST(utf8_every_pair_of_splits)
-{
-    static const char text[] = "twenty ASCII bytes..\xc3\xa4\xe2\x82\xac\xf0\x9f\x99\x82.";
-    size_t size = sizeof text - 1;
-
-    for (size_t one = 0; one <= size; one++)
-        for (size_t two = one; two <= size; two++) {
-            struct utf8_state state = {0};
-
-            ck_assert(utf8_feed(&state, text, one));
-            ck_assert(utf8_feed(&state, text + one, two - one));
-            ck_assert(utf8_feed(&state, text + two, size - two));
-            ck_assert(utf8_complete(&state));
-        }
-}
-END_TEST
-
-/* One byte that is not ASCII, at each place and alignment of a run that is skipped in blocks. */
-START_TEST(utf8_sees_every_byte_of_a_run)
-{
-    _Alignas(16) char bytes[80];
-
-    for (size_t from = 0; from < 16; from++)
-        for (size_t at = from; at < sizeof bytes; at++) {
-            memset(bytes, 'a', sizeof bytes);
-            ck_assert(utf8_valid(bytes + from, sizeof bytes - from));
-            bytes[at] = (char)0x80;
-            ck_assert(!utf8_valid(bytes + from, sizeof bytes - from));
-        }
-}
-END_TEST
-
-START_TEST(utf8_nothing_is_valid)
-{
-    struct utf8_state state = {0};
-
-    ck_assert(utf8_valid(NULL, 0));
-    ck_assert(utf8_feed(&state, "\xe2", 1));
-    ck_assert(utf8_feed(&state, NULL, 0));
-    ck_assert(!utf8_complete(&state));
-    ck_assert(!utf8_valid("\xe2\x82", 2));
-}
-END_TEST
-
-START_TEST(utf8_cuts_between_characters)
-{
-    static const char text[] = "a\xc3\xa4\xe2\x82\xac\xf0\x9f\x99\x82";
-    static const size_t expected[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
-
-    for (size_t most = 0; most < sizeof expected / sizeof *expected; most++)
-        ck_assert_uint_eq(utf8_cut(text, 10, most), expected[most]);
-    ck_assert_uint_le(utf8_cut("\x80\x80\x80\x80\x80\x80\x80\x80", 8, 6), 6);
-    ck_assert_uint_eq(utf8_cut("\x80\x80", 2, 1), 0);
-}
-END_TEST
-
-/* --- random ---------------------------------------------------------------------------------- */
+/* --- random ------------------------------------------------------------------------------ */
 
 START_TEST(random_fills_all_and_differs)
 {
@@ -982,25 +465,6 @@ static void add_memory_and_clock(Suite *suite)
     tcase_add_test(tcase, random_fills_all_and_differs);
 }
 
-static void add_log(Suite *suite)
-{
-    TCase *tcase = add_case(suite, "log");
-    int count = sizeof escapes / sizeof *escapes;
-
-    tcase_add_test(tcase, log_prints_key_value);
-    tcase_add_test(tcase, log_time_is_utc_with_milliseconds);
-    tcase_add_test(tcase, log_threshold_holds_lines_back);
-    tcase_add_test(tcase, log_leaves_out_what_is_not_there);
-    tcase_add_loop_test(tcase, log_escapes_plain, 0, count);
-    tcase_add_loop_test(tcase, log_escapes_json, 0, count);
-    tcase_add_test(tcase, log_json_is_an_object_of_the_same_fields);
-    tcase_add_test(tcase, log_broken_text_is_replaced_in_json);
-    tcase_add_test(tcase, log_lines_cannot_be_forged);
-    tcase_add_test(tcase, log_cuts_long_values);
-    tcase_add_test(tcase, log_line_is_bounded_and_says_so);
-    tcase_add_test(tcase, log_keeps_errno);
-}
-
 static void add_text(Suite *suite)
 {
     TCase *tcase = add_case(suite, "text");
@@ -1020,30 +484,12 @@ static void add_text(Suite *suite)
     tcase_add_test(tcase, hex_digits);
 }
 
-static void add_utf8(Suite *suite)
-{
-    TCase *tcase = add_case(suite, "utf8");
-
-    tcase_add_test(tcase, utf8_all_of_one_and_two_bytes);
-    tcase_add_test(tcase, utf8_all_classes_of_three_bytes);
-    tcase_add_test(tcase, utf8_all_classes_of_four_bytes);
-    tcase_add_test(tcase, utf8_all_code_points);
-    tcase_add_test(tcase, utf8_refuses_overlong_and_beyond);
-    tcase_add_test(tcase, utf8_fails_at_the_first_wrong_byte);
-    tcase_add_test(tcase, utf8_every_pair_of_splits);
-    tcase_add_test(tcase, utf8_sees_every_byte_of_a_run);
-    tcase_add_test(tcase, utf8_nothing_is_valid);
-    tcase_add_test(tcase, utf8_cuts_between_characters);
-}
-
 int main(void)
 {
     Suite *suite = suite_create("base");
 
     add_memory_and_clock(suite);
-    add_log(suite);
     add_text(suite);
-    add_utf8(suite);
 
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
