@@ -1,0 +1,46 @@
+/*
+ * server/scope: who is connecting: what a consumer may ask about its client's request.
+ *
+ * A connection keeps one block of memory: the request head as it came, the decoded path, what the
+ * pattern captured, and the two addresses. All else is read out of the head when it is asked for,
+ * since few consumers ask for much, and all connections pay for what is kept.
+ *
+ * Strings stay valid until the scope is freed. They are NULL where there is no such thing, where
+ * it holds a zero byte, or without memory.
+ */
+#ifndef SERVER_SCOPE_H
+#define SERVER_SCOPE_H
+
+#include "conf/pattern.h"
+#include "wire/http.h"
+
+struct json_object;
+
+/* Owned by a connection. One callback at a time touches it: asking changes it. */
+struct scope;
+
+/* Copies all it is given. `path` is the decoded path that the pattern took, and that the captures
+ * point into. `peer` is "203.0.113.9:51234" or NULL; `local` "127.0.0.1:8000", the path of a Unix
+ * socket, or NULL. NULL without memory. */
+struct scope *scope_new(const struct http_request *request, struct slice path,
+                        const struct pattern *pattern, const struct pattern_capture *captures,
+                        const char *peer, const char *local);
+void scope_free(struct scope *scope); /* NULL is fine */
+
+/* The request again, read from the scope's own copy of its head. */
+bool scope_request(const struct scope *scope, struct http_request *request);
+
+const char *scope_path(const struct scope *scope); /* decoded, without the query */
+const char *scope_peer(const struct scope *scope);
+const char *scope_param(const struct scope *scope, const char *name);
+long long scope_param_int(const struct scope *scope,
+                          const char *name); /* of an <int:name>; else 0 */
+
+const char *scope_query(struct scope *scope, const char *name);  /* the last one of that name */
+const char *scope_header(struct scope *scope, const char *name); /* several are joined by ", " */
+const char *scope_cookie(struct scope *scope, const char *name);
+
+/* The whole as an ASGI scope, made when first asked for. Borrowed. */
+struct json_object *scope_asgi(struct scope *scope);
+
+#endif
