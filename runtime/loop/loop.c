@@ -41,6 +41,7 @@ struct loop {
     bool over;
 
     pthread_t thread;
+    bool started; /* and not joined: of who made the loop */
     void (*begin)(struct loop *, void *);
     void (*end)(struct loop *, void *);
     void *context; /* of begin and end */
@@ -172,11 +173,16 @@ static bool mailbox_empty(struct loop *loop)
     return atomic_load_explicit(&loop->mailbox, memory_order_relaxed) == NULL;
 }
 
+static bool stopping(struct loop *loop)
+{
+    return atomic_load_explicit(&loop->stopping, memory_order_acquire);
+}
+
 static void wait_and_run(struct loop *loop)
 {
     int how = EVLOOP_ONCE;
 
-    if (loop->again || !mailbox_empty(loop))
+    if (loop->again || !mailbox_empty(loop) || stopping(loop))
         how |= EVLOOP_NONBLOCK;
     loop->again = false;
     loop->now_known = false;
@@ -192,7 +198,7 @@ static bool turn(struct loop *loop)
 {
     wait_and_run(loop);
 
-    bool last = atomic_load_explicit(&loop->stopping, memory_order_acquire);
+    bool last = stopping(loop);
 
     drain(loop);
     run_hooks(loop);
@@ -229,7 +235,8 @@ bool loop_start(struct loop *loop, void (*begin)(struct loop *, void *context),
     loop->begin = begin;
     loop->end = end;
     loop->context = context;
-    return thread_start(&loop->thread, loop->name, thread_main, loop);
+    loop->started = thread_start(&loop->thread, loop->name, thread_main, loop);
+    return loop->started;
 }
 
 void loop_stop(struct loop *loop)
@@ -240,7 +247,9 @@ void loop_stop(struct loop *loop)
 
 void loop_join(struct loop *loop)
 {
-    pthread_join(loop->thread, NULL);
+    if (loop->started)
+        pthread_join(loop->thread, NULL);
+    loop->started = false;
 }
 
 void loop_free(struct loop *loop)

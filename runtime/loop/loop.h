@@ -42,12 +42,13 @@ struct loop *loop_new(unsigned index, const char *name);
  * last; either may be NULL. */
 bool loop_start(struct loop *loop, void (*begin)(struct loop *, void *context),
                 void (*end)(struct loop *, void *context), void *context);
-/* Or: run it on this thread until loop_stop. */
+/* Or: run it on this thread until loop_stop. Once stopped, a call is one turn that does not wait.
+ */
 void loop_run(struct loop *loop);
 
-/* Any thread: the loop ends after the present turn, its mailbox drained. */
+/* Any thread: the loop ends after the present turn or the next. What was posted before is run. */
 void loop_stop(struct loop *loop);
-void loop_join(struct loop *loop); /* waits for the thread */
+void loop_join(struct loop *loop); /* waits for the thread, if there is one */
 /* After join. Messages still in the mailbox are run, so that they free what they hold: loop_over is
  * then true, and they do no more than that. NULL: nothing. */
 void loop_free(struct loop *loop);

@@ -110,10 +110,10 @@ static void due(evutil_socket_t fd, short what, void *context)
 
     (void)fd;
     (void)what;
-    timers->armed = NEVER;
+    timers->armed = 0; /* so that timer_set arms nothing meanwhile: it is done below, once */
     timers_run(timers);
-    if (timers->count > 0 && timers->heap[1]->at < timers->armed &&
-        !arm(timers, timers->heap[1]->at))
+    timers->armed = NEVER;
+    if (timers->count > 0 && !arm(timers, timers->heap[1]->at))
         log_write(LOG_ERROR, "timer.no_memory", LOG_INT("loop", loop_index(timers->loop)));
 }
 
