@@ -1,0 +1,157 @@
+/*
+ * wire/frame: the header of a WebSocket frame (RFC 6455, section 5.2), and masking.
+ *
+ * A header is 2 to 14 bytes, and its second byte says how many. Masking repeats four bytes over
+ * the payload, so any whole number of them is one wide word.
+ */
+#include "wire/frame.h"
+
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#define BIT_FIN       0x80
+#define BIT_MASK      0x80
+#define RSV_BITS      (FRAME_RSV1 | FRAME_RSV2 | FRAME_RSV3)
+#define LENGTH_16_BIT 126 /* in the second byte: the length is in the two bytes behind it */
+#define LENGTH_64_BIT 127 /* in the eight */
+
+static bool opcode_is_control(unsigned opcode)
+{
+    return (opcode & 0x8) != 0;
+}
+
+static const char *first_byte_fault(uint8_t byte)
+{
+    unsigned opcode = byte & 0xf;
+
+    if ((opcode > FRAME_BINARY && opcode < FRAME_CLOSE) || opcode > FRAME_PONG)
+        return "a frame with a reserved opcode";
+    if (opcode_is_control(opcode) && !(byte & BIT_FIN))
+        return "a control frame in fragments";
+    return NULL;
+}
+
+static const char *length_fault(const struct frame *frame, unsigned short_length)
+{
+    if (short_length == LENGTH_16_BIT && frame->length < LENGTH_16_BIT)
+        return "a frame's length in more bytes than it needs";
+    if (short_length == LENGTH_64_BIT && frame->length <= UINT16_MAX)
+        return "a frame's length in more bytes than it needs";
+    if (frame->length > INT64_MAX)
+        return "a frame's length with the highest bit set";
+    return NULL;
+}
+
+static uint64_t read_big_endian(const uint8_t *data, unsigned size)
+{
+    uint64_t number = 0;
+
+    for (unsigned i = 0; i < size; i++)
+        number = number << 8 | data[i];
+    return number;
+}
+
+static unsigned bytes_of_length(unsigned short_length)
+{
+    if (short_length < LENGTH_16_BIT)
+        return 0;
+    return short_length == LENGTH_16_BIT ? 2 : 8;
+}
+
+enum frame_result frame_parse(const uint8_t *data, size_t size, struct frame *frame,
+                              const char **why)
+{
+    if (size == 0)
+        return FRAME_MORE;
+    if ((*why = first_byte_fault(data[0])) != NULL)
+        return FRAME_FAULT;
+    if (size == 1)
+        return FRAME_MORE;
+
+    unsigned short_length = data[1] & 0x7f;
+    unsigned length_size = bytes_of_length(short_length);
+
+    frame->opcode = data[0] & 0xf;
+    frame->fin = (data[0] & BIT_FIN) != 0;
+    frame->rsv = data[0] & RSV_BITS;
+    frame->masked = (data[1] & BIT_MASK) != 0;
+    frame->header_size = (uint8_t)(2 + length_size + (frame->masked ? sizeof frame->mask : 0));
+    if (frame_is_control(frame) && short_length > FRAME_CONTROL_MAX) {
+        *why = "a control frame of more than 125 bytes";
+        return FRAME_FAULT;
+    }
+    if (size < 2 + length_size)
+        return FRAME_MORE;
+    frame->length = length_size == 0 ? short_length : read_big_endian(data + 2, length_size);
+    if ((*why = length_fault(frame, short_length)) != NULL)
+        return FRAME_FAULT;
+    if (size < frame->header_size)
+        return FRAME_MORE;
+    if (frame->masked)
+        memcpy(frame->mask, data + 2 + length_size, sizeof frame->mask);
+    return FRAME_DONE;
+}
+
+static void write_big_endian(uint8_t *out, uint64_t number, unsigned size)
+{
+    for (; size > 0; size--, number >>= 8)
+        out[size - 1] = (uint8_t)number;
+}
+
+size_t frame_write(uint8_t out[FRAME_HEADER_MAX], enum frame_opcode opcode, uint8_t rsv,
+                   uint64_t length)
+{
+    out[0] = (uint8_t)(BIT_FIN | rsv | opcode);
+    if (length < LENGTH_16_BIT)
+        out[1] = (uint8_t)length;
+    else
+        out[1] = length <= UINT16_MAX ? LENGTH_16_BIT : LENGTH_64_BIT;
+
+    unsigned length_size = bytes_of_length(out[1]);
+    write_big_endian(out + 2, length, length_size);
+    return 2 + length_size;
+}
+
+bool frame_is_control(const struct frame *frame)
+{
+    return opcode_is_control(frame->opcode);
+}
+
+void frame_mask(uint8_t *data, size_t size, const uint8_t mask[4], uint64_t offset)
+{
+    frame_mask_to(data, data, size, mask, offset);
+}
+
+/* Each step reads all its bytes before it writes any, and goes upwards: so `out` may begin before
+ * `data` by any number of bytes, but not after it. */
+void frame_mask_to(uint8_t *out, const uint8_t *data, size_t size, const uint8_t mask[4],
+                   uint64_t offset)
+{
+    uint8_t turned[8]; /* the mask twice, from the byte that belongs to data[0] on */
+    uint64_t wide;
+    size_t i = 0;
+
+    for (unsigned k = 0; k < sizeof turned; k++)
+        turned[k] = mask[(offset + k) & 3];
+    memcpy(&wide, turned, sizeof wide);
+#ifdef __SSE2__
+    const __m128i wider = _mm_set1_epi64x((long long)wide);
+
+    for (; size - i >= 16; i += 16) {
+        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)(data + i));
+
+        _mm_storeu_si128((__m128i *)(void *)(out + i), _mm_xor_si128(block, wider));
+    }
+#endif
+    for (; size - i >= 8; i += 8) {
+        uint64_t word;
+
+        memcpy(&word, data + i, sizeof word);
+        word ^= wide;
+        memcpy(out + i, &word, sizeof word);
+    }
+    for (; i < size; i++)
+        out[i] = data[i] ^ turned[i & 7];
+}

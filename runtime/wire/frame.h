@@ -1,0 +1,62 @@
+/*
+ * wire/frame: the header of a WebSocket frame (RFC 6455, section 5.2), and masking.
+ */
+#ifndef WIRE_FRAME_H
+#define WIRE_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum frame_opcode {
+    FRAME_CONTINUATION = 0x0,
+    FRAME_TEXT = 0x1,
+    FRAME_BINARY = 0x2,
+    FRAME_CLOSE = 0x8,
+    FRAME_PING = 0x9,
+    FRAME_PONG = 0xA,
+};
+
+#define FRAME_HEADER_MAX  14  /* bytes of the longest header, mask included */
+#define FRAME_CONTROL_MAX 125 /* bytes of payload in a control frame */
+#define FRAME_RSV1        0x40
+#define FRAME_RSV2        0x20
+#define FRAME_RSV3        0x10
+
+struct frame {
+    enum frame_opcode opcode;
+    bool fin;
+    uint8_t rsv; /* FRAME_RSV1 | ... */
+    bool masked;
+    uint8_t mask[4];
+    uint64_t length;     /* of the payload; at most 2^63 - 1 */
+    uint8_t header_size; /* bytes of the header, mask included */
+};
+
+enum frame_result {
+    FRAME_MORE, /* the header is not whole yet */
+    FRAME_DONE,
+    FRAME_FAULT, /* an opcode that is reserved, a length that is not minimal or above 2^63 - 1, a
+                    control frame that is in fragments or too long */
+};
+
+/* Reads a header. Judges what a header alone can tell, at the first byte that tells it; who may
+ * mask, and reserved bits, are judged by wire/message. `why` is a literal for the log. */
+enum frame_result frame_parse(const uint8_t *data, size_t size, struct frame *frame,
+                              const char **why);
+
+/* Writes the header of an unmasked frame that is whole; gives its size (2, 4 or 10). */
+size_t frame_write(uint8_t out[FRAME_HEADER_MAX], enum frame_opcode opcode, uint8_t rsv,
+                   uint64_t length);
+
+/* Ping, pong and close: they may come between the fragments of a message. */
+bool frame_is_control(const struct frame *frame);
+
+/* Masks or unmasks in place. `offset`: bytes of the payload before data. */
+void frame_mask(uint8_t *data, size_t size, const uint8_t mask[4], uint64_t offset);
+
+/* The same from `data` to `out`, which may be the same place, lie apart, or begin before it. */
+void frame_mask_to(uint8_t *out, const uint8_t *data, size_t size, const uint8_t mask[4],
+                   uint64_t offset);
+
+#endif
