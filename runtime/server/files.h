@@ -22,15 +22,15 @@ void files_close(struct files *files); /* NULL is fine */
 struct files_answer {
     unsigned status;    /* 200, 301, 304; 403, 404, 405, 500, 503 */
     int fd;             /* of a GET with 200: the file, the caller's to close; else -1 */
-    uint64_t length;    /* of a 200: the file's */
+    uint64_t size;      /* of a 200: the file's */
     struct text fields; /* field lines of the answer; the caller's to free */
-    const char *why;    /* of 403 and above: a literal for the log */
+    const char *why;    /* of 403 and above: a literal for the log; else NULL */
 };
 
 /* Answers a request. `rest` is what lies below the mount, decoded, as pattern_match leaves it over.
- * An answer whose fields failed has status 503. */
-void files_find(const struct files *files, const struct http_request *request, struct slice rest,
-                struct files_answer *answer);
+ * False without memory; there is then nothing to close or free. */
+bool files_answer(const struct files *files, const struct http_request *request, struct slice rest,
+                  struct files_answer *answer);
 
 /* The Content-Type of a file of that name. */
 const char *files_type(struct slice name);

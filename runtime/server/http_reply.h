@@ -25,8 +25,8 @@ void http_reply_head(struct text *out, unsigned status, struct slice fields, uin
                      bool keep_alive);
 
 /* Appends a whole answer with a body of plain text: `body`, or "404 Not Found" where its data is
- * NULL. The answer to HEAD (`head`) has no body. */
-void http_reply_page(struct text *out, unsigned status, struct slice fields, struct slice body,
-                     bool keep_alive, bool head);
+ * NULL. The answer to HEAD (`head_only`) tells the body's length, and has none. */
+void http_reply_text(struct text *out, unsigned status, struct slice fields, struct slice body,
+                     bool head_only, bool keep_alive);
 
 #endif

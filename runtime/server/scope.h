@@ -20,11 +20,12 @@ struct json_object;
 struct scope;
 
 /* Copies all it is given. `path` is the decoded path that the pattern took, and that the captures
- * point into. `peer` is "203.0.113.9:51234" or NULL; `local` "127.0.0.1:8000", the path of a Unix
- * socket, or NULL. NULL without memory. */
+ * point into. `peer` is "203.0.113.9:51234", or another name where the client has no address;
+ * `local` is "127.0.0.1:8000" or the path of a Unix socket; each may be NULL. `secure`: it came
+ * over TLS. NULL without memory. */
 struct scope *scope_new(const struct http_request *request, struct slice path,
                         const struct pattern *pattern, const struct pattern_capture *captures,
-                        const char *peer, const char *local);
+                        const char *peer, const char *local, bool secure);
 void scope_free(struct scope *scope); /* NULL is fine */
 
 /* The request again, read from the scope's own copy of its head. */
