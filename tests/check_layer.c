@@ -485,6 +485,35 @@ START_TEST(without_memory_nothing_is_joined_and_nothing_leaks)
 }
 END_TEST
 
+/* Allocations fail here and there, those with which tables begin and grow among them. */
+START_TEST(with_little_memory_what_could_join_is_heard)
+{
+    long before = mem_live();
+    char name[32];
+    bool joined[2000];
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < 2000; i++) {
+        snprintf(name, sizeof name, "room.%u", i);
+        mem_fail_at(1 + i % 5);
+        joined[i] = layer_group_join(layer, loops[i % LOOPS], slice_of(name));
+        mem_fail_at(0);
+        count += joined[i];
+    }
+    ck_assert_uint_gt(count, 1000);
+    ck_assert_uint_lt(count, 1900);
+    ck_assert_uint_eq(counts().groups, count);
+    for (unsigned i = 0; i < 2000; i++) {
+        snprintf(name, sizeof name, "room.%u", i);
+        ck_assert(send(LAYER_GROUP, name));
+        leave(i % LOOPS, name);
+    }
+    turn_all();
+    ck_assert_uint_eq(heard_in_all(), count);
+    ck_assert_int_eq(mem_live(), before);
+}
+END_TEST
+
 START_TEST(no_layer_without_memory)
 {
     long before = mem_live();
@@ -581,6 +610,7 @@ static void add_local(TCase *tcase)
     tcase_add_test(tcase, a_loop_with_too_much_waiting_gets_no_more);
     tcase_add_test(tcase, where_nothing_waits_an_event_of_any_size_is_taken);
     tcase_add_test(tcase, without_memory_nothing_is_joined_and_nothing_leaks);
+    tcase_add_test(tcase, with_little_memory_what_could_join_is_heard);
     tcase_add_test(tcase, no_layer_without_memory);
     tcase_add_test(tcase, churn_leaves_nothing_behind);
     tcase_add_test(tcase, churn_of_several_threads);
