@@ -268,6 +268,17 @@ START_TEST(each_thread_calls_end_last)
 }
 END_TEST
 
+/* A stack of this size the system will not give. */
+static void no_more_threads(void)
+{
+    pthread_attr_t huge;
+
+    ck_assert_int_eq(pthread_attr_init(&huge), 0);
+    ck_assert_int_eq(pthread_attr_setstacksize(&huge, (size_t)1 << 47), 0);
+    ck_assert_int_eq(pthread_setattr_default_np(&huge), 0);
+    pthread_attr_destroy(&huge);
+}
+
 START_TEST(no_pool_without_memory_or_threads)
 {
     long before = mem_live();
@@ -277,6 +288,8 @@ START_TEST(no_pool_without_memory_or_threads)
     mem_fail_at(0);
     log_threshold = LOG_ERROR;
     ck_assert_ptr_null(jobs_new(0, 1, NULL));
+    no_more_threads();
+    ck_assert_ptr_null(jobs_new(2, 1, NULL));
     ck_assert_int_eq(mem_live(), before);
     ck_assert(jobs_free(NULL, 0));
 }

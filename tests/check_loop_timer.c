@@ -2,9 +2,11 @@
  * Tests of loop/timer: the heap under a clock that stands still, and libevent under one that runs.
  */
 #include <check.h>
+#include <event2/event.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "loop/timer.h"
 
@@ -339,6 +341,76 @@ START_TEST(one_that_sets_itself_anew_is_called_again)
 }
 END_TEST
 
+/* --- libevent without memory --- */
+
+#define PLACES 8 /* in libevent's heap at first */
+
+static struct event *others[PLACES];
+
+static void do_nothing(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    (void)context;
+}
+
+/* Others take the places in libevent's heap while ours is not armed, and then memory ends. */
+static void take_places_run(struct loop *of, struct timer *timer)
+{
+    const struct timeval day = {.tv_sec = 86400};
+
+    (void)timer;
+    loop_stop(of);
+    for (int i = 0; i < PLACES; i++) {
+        others[i] = evtimer_new(loop_base(of), do_nothing, NULL);
+        ck_assert_int_eq(event_add(others[i], &day), 0);
+    }
+    mem_fail_at(1);
+}
+
+static void free_places(void)
+{
+    for (int i = 0; i < PLACES; i++)
+        if (others[i] != NULL)
+            event_free(others[i]);
+}
+
+START_TEST(what_libevent_cannot_take_is_not_set)
+{
+    struct noted noted = noted_of(0);
+    struct timer taker = {.run = take_places_run};
+
+    clock_thaw();
+    ck_assert(timer_set(timers, &taker, 0));
+    loop_run(loop); /* nothing is left, so nothing is armed */
+    ck_assert(!timer_set(timers, &noted.timer, clock_now()));
+    ck_assert_uint_eq(noted.timer.place, 0);
+    set(&noted, clock_now());
+    while (noted.ran == 0)
+        loop_run(loop);
+    free_places();
+}
+END_TEST
+
+START_TEST(what_could_not_be_armed_is_with_the_next_that_is_set)
+{
+    struct noted waits = noted_of(0), later = noted_of(1);
+    struct timer taker = {.run = take_places_run};
+
+    log_threshold = LOG_ERROR + 1;
+    clock_thaw();
+    set(&waits, clock_now() + 10);
+    ck_assert(timer_set(timers, &taker, 0));
+    loop_run(loop); /* arming for the one that waits fails */
+    set(&later, clock_now() + 20);
+    while (later.ran == 0)
+        loop_run(loop);
+    ck_assert_int_eq(waits.ran, 1);
+    ck_assert_uint_le(waits.ran_at, later.ran_at);
+    free_places();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("loop timer");
@@ -362,6 +434,8 @@ int main(void)
     tcase_add_test(tcase, an_earlier_one_comes_first);
     tcase_add_test(tcase, the_next_is_called_after_the_earliest_was_unset);
     tcase_add_test(tcase, one_that_sets_itself_anew_is_called_again);
+    tcase_add_test(tcase, what_libevent_cannot_take_is_not_set);
+    tcase_add_test(tcase, what_could_not_be_armed_is_with_the_next_that_is_set);
 
     SRunner *runner = srunner_create(suite);
 
