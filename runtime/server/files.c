@@ -132,23 +132,43 @@ static bool has_encoded_slash(struct slice path)
     return false;
 }
 
-/* What is wrong with a path below the root, for the log; NULL: nothing. "." and ".." are hidden
- * names, too. */
-static const char *fault_of(struct slice path)
+/* Those at the beginning mean nothing to a mount's pattern. */
+static struct slice skip_slashes(struct slice path)
 {
-    char before = '/';
-
-    for (size_t i = 0; i < path.size; i++) {
-        char c = path.data[i];
-
-        if (c == '\0')
-            return "a zero byte in the path";
-        if (before == '/' && c == '.')
-            return "a hidden name in the path";
-        if (before == '/' && c == '/')
-            return "two slashes in the path";
-        before = c;
+    while (path.size > 0 && path.data[0] == '/') {
+        path.data++;
+        path.size--;
     }
+    return path;
+}
+
+static bool has_empty_name(struct slice path)
+{
+    path = skip_slashes(path);
+    return path.size > 0 && memmem(path.data, path.size, "//", 2) != NULL;
+}
+
+/* "." and ".." are hidden, too. */
+static bool has_hidden_name(struct slice path)
+{
+    for (size_t i = 0; i < path.size; i++)
+        if (path.data[i] == '.' && (i == 0 || path.data[i - 1] == '/'))
+            return true;
+    return false;
+}
+
+/* What is wrong with a path, as it was asked for and as it is below the root, for the log; NULL:
+ * nothing. */
+static const char *fault_of(struct slice asked, struct slice rest)
+{
+    if (has_encoded_slash(asked))
+        return "an encoded slash in the path";
+    if (has_empty_name(asked))
+        return "two slashes in the path";
+    if (has_hidden_name(rest))
+        return "a hidden name in the path";
+    if (rest.size > 0 && memchr(rest.data, '\0', rest.size) != NULL)
+        return "a zero byte in the path";
     return NULL;
 }
 
@@ -270,15 +290,11 @@ static void add_target(struct text *out, struct slice target)
  * the beginning would be the name of another host. */
 static void redirect(struct lookup *lookup)
 {
-    struct slice path = lookup->request->path, query = lookup->request->query;
+    struct slice path = skip_slashes(lookup->request->path), query = lookup->request->query;
     struct text *fields = &lookup->answer->fields;
 
-    while (path.size > 1 && path.data[0] == '/' && path.data[1] == '/') {
-        path.data++;
-        path.size--;
-    }
     lookup->answer->status = 301;
-    text_add_str(fields, "Location: ");
+    text_add_str(fields, "Location: /");
     add_target(fields, path);
     text_add_byte(fields, '/');
     if (query.data != NULL) {
@@ -382,12 +398,8 @@ static void answer_directory(struct lookup *lookup, struct slice rest)
 {
     const char *fault;
 
-    if (rest.size > 0 && rest.data[0] == '/') { /* the one between it and the mount */
-        rest.data++;
-        rest.size--;
-    }
-    fault =
-        has_encoded_slash(lookup->request->path) ? "an encoded slash in the path" : fault_of(rest);
+    rest = skip_slashes(rest); /* there is one where the mount's pattern ends without */
+    fault = fault_of(lookup->request->path, rest);
     if (fault != NULL)
         refuse(lookup, 404, fault);
     else
