@@ -1,5 +1,6 @@
 #!/bin/sh
 # browser/run: the demo's pages in a headless Chromium; see pages.mjs. The last line counts.
+# shellcheck source=tests/interop/server.sh
 . "$(dirname "$0")/../interop/server.sh"
 
 need chromium

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # interop/server: the demo, served for a test from a directory of its own on a free port.
 #
 # Sourced by the scripts that look at the server from outside. They say what they found with `check`,
@@ -41,6 +42,16 @@ report()
     [ "$failed" -eq 0 ]
 }
 
+# add COMMAND...: runs a script that counts for itself, and adds its last line up.
+add()
+{
+    "$@" | tee "$work/counted"
+    # shellcheck disable=SC2046 # two words
+    set -- $(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$work/counted")
+    passed=$((passed + ${1:-0}))
+    failed=$((failed + ${2:-1})) # what ended without a count has failed
+}
+
 # need PROGRAM...: a test that can't run has failed.
 need()
 {
@@ -66,12 +77,13 @@ server_prepare()
     cp "$SLUICE_CONSUMERS"/echo.so "$SLUICE_CONSUMERS"/chat.so "$work/consumers/"
     sed "s/^listen .*/listen 127.0.0.1:$port/" "$top/routing.conf" >"$work/routing.conf"
     cat >>"$work/routing.conf"
+    conf=$work/routing.conf
 }
 
-# server_start: runs it, and comes back when it answers.
+# server_start: runs it with $conf, and comes back when it answers.
 server_start()
 {
-    "$SLUICE" run -c "$work/routing.conf" --no-supervise >>"$work/out" 2>>"$work/err" &
+    "$SLUICE" run -c "$conf" --no-supervise >>"$work/out" 2>>"$work/err" &
     server=$!
     for _ in $(seq 100); do
         curl -s -o "$work/page" --max-time 2 "$url/" && return
@@ -105,15 +117,17 @@ server_clean()
     rm -rf "$work"
 }
 
-# node_packages: npm's packages of tests/package.json, installed into the build; sets SLUICE_NODE.
+# node_packages: sets SLUICE_NODE, the directory with the packages of tests/package.json: those of the
+# checkout, which ./dev installs, else our own of this build.
 node_packages()
 {
     need node npm
-    SLUICE_NODE=$build/tests/node
+    SLUICE_NODE=$top/tests
     export SLUICE_NODE
-    cmp -s "$top/tests/package-lock.json" "$SLUICE_NODE/installed" && return
+    [ -d "$SLUICE_NODE/node_modules/ws" ] && return
+    SLUICE_NODE=$build/tests/node
     mkdir -p "$SLUICE_NODE"
     cp "$top/tests/package.json" "$top/tests/package-lock.json" "$SLUICE_NODE/"
-    (cd "$SLUICE_NODE" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) &&
-        cp "$top/tests/package-lock.json" "$SLUICE_NODE/installed"
+    [ -d "$SLUICE_NODE/node_modules/ws" ] || npm ci --prefix "$SLUICE_NODE" --ignore-scripts --no-audit \
+        --no-fund --loglevel=error
 }
