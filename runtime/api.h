@@ -1,0 +1,14 @@
+/*
+ * api: the functions of sluice.h, for the one server of this process.
+ */
+#ifndef API_H
+#define API_H
+
+struct server;
+
+/* Whose layer carries what consumers send. Set by main before the first load(), and to NULL after
+ * the last callback. That main calls it also keeps the linker from dropping the object in which all
+ * public functions are. */
+void api_serve(struct server *server);
+
+#endif

@@ -1,0 +1,309 @@
+#include "cli.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "loop/loop.h"
+#include "plugin/consumer.h"
+#include "reload.h"
+#include "run.h"
+#include "wire/uri.h"
+
+/* ---- The command line ----------------------------------------------------------------------- */
+
+static const struct cli_command commands[] = {
+    {"run", "[-c FILE] [--no-supervise] [--log-format plain|json]",
+     "serves in the foreground; SIGHUP reloads, SIGTERM stops", "cls", run_serve},
+    {"check", "[-c FILE]", "says everything that a start would refuse, without starting", "c",
+     cli_check},
+    {"routes", "[-c FILE] [--defaults] [PATH]",
+     "prints the routing table; or which mount takes PATH, and its parameters", "cda", cli_routes},
+    {"help", "[COMMAND]", "says what there is to say about the commands", "a", cli_help},
+    {"version", "", "prints the version", "", cli_version},
+};
+
+enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
+
+static const struct cli_command *command_find(const char *name)
+{
+    for (unsigned i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static bool wrong_command(const char *name)
+{
+    const char *names[COMMAND_COUNT + 1] = {NULL};
+    for (unsigned i = 0; i < COMMAND_COUNT; i++)
+        names[i] = commands[i].name;
+    const char *near = text_suggest(slice_of(name), names);
+    fprintf(stderr, "sluice: there is no command \"%s\"%s%s%s; see sluice help\n", name,
+            near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    return false;
+}
+
+static bool takes(const struct cli *cli, char option)
+{
+    return strchr(cli->command->takes, option) != NULL;
+}
+
+/* The value behind an option, as its own word or after "=". NULL: it is missing. */
+static const char *option_value(char **argv, int *at, const char *inline_value)
+{
+    if (inline_value)
+        return inline_value;
+    return argv[*at + 1] ? argv[++*at] : NULL;
+}
+
+static bool take_log_format(struct cli *cli, const char *value)
+{
+    if (value && strcmp(value, "plain") == 0)
+        cli->log_format = LOG_PLAIN;
+    else if (value && strcmp(value, "json") == 0)
+        cli->log_format = LOG_JSON;
+    else
+        return false;
+    return true;
+}
+
+/* One option; false where this command has none such, or its value is wrong. */
+static bool take_option(struct cli *cli, char **argv, int *at)
+{
+    const char *word = argv[*at];
+    const char *equals = strncmp(word, "--", 2) == 0 ? strchr(word, '=') : NULL;
+    struct slice name = {word, equals ? (size_t)(equals - word) : strlen(word)};
+    const char *value = equals ? equals + 1 : NULL;
+    if (takes(cli, 'c') && (slice_equal(name, SLICE("-c")) || slice_equal(name, SLICE("--config"))))
+        return (cli->file = option_value(argv, at, value)) != NULL;
+    if (takes(cli, 'l') && slice_equal(name, SLICE("--log-format")))
+        return take_log_format(cli, option_value(argv, at, value));
+    if (takes(cli, 's') && slice_equal(name, SLICE("--no-supervise")) && !equals)
+        return !(cli->supervise = false);
+    if (takes(cli, 'd') && slice_equal(name, SLICE("--defaults")) && !equals)
+        return (cli->defaults = true);
+    return false;
+}
+
+bool cli_parse(struct cli *cli, int argc, char **argv)
+{
+    *cli = (struct cli){.file = "routing.conf", .supervise = true};
+    const char *name = argc > 1 ? argv[1] : "help";
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    cli->command = command_find(name);
+    if (!cli->command)
+        return wrong_command(name);
+    for (int at = 2; at < argc; at++) {
+        const char *word = argv[at];
+        if (strcmp(word, "--help") == 0) {
+            cli->argument = cli->command->name;
+            cli->command = command_find("help");
+            return true;
+        }
+        if (word[0] == '-' && take_option(cli, argv, &at))
+            continue;
+        if (word[0] != '-' && takes(cli, 'a') && !cli->argument) {
+            cli->argument = word;
+            continue;
+        }
+        fprintf(stderr, "sluice: \"%s\" makes no sense here\nusage: sluice %s %s\n", word,
+                cli->command->name, cli->command->usage);
+        return false;
+    }
+    return true;
+}
+
+enum cli_status cli_help(const struct cli *cli)
+{
+    const struct cli_command *command = cli->argument ? command_find(cli->argument) : NULL;
+    if (cli->argument && !command) {
+        wrong_command(cli->argument);
+        return CLI_USAGE;
+    }
+    if (command) {
+        printf("usage: sluice %s %s\n\n%s\n", command->name, command->usage, command->help);
+        return CLI_DONE;
+    }
+    printf("sluice: a WebSocket server that runs consumers mounted by routing.conf\n\n");
+    for (unsigned i = 0; i < COMMAND_COUNT; i++)
+        printf("  sluice %s %s\n      %s\n", commands[i].name, commands[i].usage, commands[i].help);
+    printf("\nFILE is routing.conf here unless -c says otherwise.\n");
+    return CLI_DONE;
+}
+
+enum cli_status cli_version(const struct cli *cli)
+{
+    (void)cli;
+    printf("sluice %s\n", PACKAGE_VERSION);
+    return CLI_DONE;
+}
+
+/* ---- What people read ----------------------------------------------------------------------- */
+
+void cli_print_diag(const struct diag *diag, const char *then)
+{
+    struct text out = {0}, summary = {0};
+    diag_print(diag, &out);
+    reload_summary(diag, &summary);
+    if (!out.failed && out.data)
+        fputs(out.data, stderr);
+    fprintf(stderr, "sluice: %s%s\n", summary.data ? summary.data : "no memory", then);
+    text_free(&out);
+    text_free(&summary);
+}
+
+static const char *kind_word(const struct mount_config *mount)
+{
+    return mount->kind == MOUNT_WS ? "ws  " : "http";
+}
+
+static const char *target_word(const struct mount_config *mount)
+{
+    return mount->kind == MOUNT_DIR ? "dir=" : mount->kind == MOUNT_FILE ? "file=" : "";
+}
+
+void cli_mounts(const struct routing *routing, struct text *out)
+{
+    const struct config *config = routing->config;
+    size_t width = 0;
+    for (unsigned i = 0; i < config->mount_count; i++) {
+        size_t size = strlen(config->mounts[i].route);
+        width = size > width ? size : width;
+    }
+    for (unsigned i = 0; i < config->mount_count; i++) {
+        const struct mount_config *mount = &config->mounts[i];
+        unsigned line, column;
+        diag_locate(&config->source, mount->place.offset, &line, &column);
+        text_addf(out, "  %s  %-*s  %s%s  (%s:%u)\n", kind_word(mount), (int)width, mount->route,
+                  target_word(mount), mount->file_name, config->source.name, line);
+    }
+}
+
+void cli_counts(const struct routing *routing, struct text *out)
+{
+    unsigned consumers = 0;
+    for (unsigned i = 0; i < routing->mount_count; i++) {
+        const struct generation *generation = routing->mounts[i].generation;
+        bool seen = !generation;
+        for (unsigned j = 0; j < i && !seen; j++)
+            seen = routing->mounts[j].generation == generation;
+        consumers += !seen;
+    }
+    text_addf(out, "%u mount%s, %u consumer%s", routing->mount_count,
+              routing->mount_count == 1 ? "" : "s", consumers, consumers == 1 ? "" : "s");
+}
+
+/* ---- check and routes ----------------------------------------------------------------------- */
+
+static struct plugin_cache *open_cache(void)
+{
+    struct plugin_fault fault = {.message = ""};
+    struct plugin_cache *cache = plugin_cache_open(NULL, &fault);
+    if (!cache)
+        fprintf(stderr, "sluice: %s\n", fault.message);
+    return cache;
+}
+
+enum cli_status cli_check(const struct cli *cli)
+{
+    struct diag diag = {0};
+    struct plugin_cache *cache = open_cache();
+    if (!cache)
+        return CLI_FAILED;
+    struct routing *routing = reload_open(cli->file, cache, NULL, &diag);
+    enum cli_status status = routing ? CLI_DONE : CLI_FAILED;
+    struct text counts = {0};
+    if (routing)
+        cli_counts(routing, &counts);
+    if (routing && diag.warnings == 0) {
+        printf("sluice: no issues (%s)\n", counts.data ? counts.data : "");
+    } else {
+        cli_print_diag(&diag, "");
+    }
+    text_free(&counts);
+    diag_free(&diag);
+    routing_unref(routing);
+    reload_reap(cache);
+    plugin_cache_close(cache);
+    return status;
+}
+
+static void print_match(const struct config *config, bool upgrade, struct slice path, bool *found)
+{
+    struct pattern_capture captures[PATTERN_CAPTURES_MAX];
+    struct slice rest = {0};
+    const struct mount_config *mount = config_route(config, upgrade, path, &rest, captures);
+    if (!mount)
+        return;
+    unsigned line, column;
+    diag_locate(&config->source, mount->place.offset, &line, &column);
+    printf("%s  %s  %s%s  (%s:%u)\n", kind_word(mount), mount->route, target_word(mount),
+           mount->file_name, config->source.name, line);
+    for (unsigned i = 0; i < pattern_capture_count(mount->pattern); i++)
+        printf("    %s = %.*s\n", pattern_capture_name(mount->pattern, i),
+               (int)captures[i].text.size, captures[i].text.data);
+    if (mount->kind == MOUNT_DIR)
+        printf("    below it: %.*s\n", (int)rest.size, rest.data ? rest.data : "");
+    *found = true;
+}
+
+static enum cli_status print_matches(const struct config *config, const char *wanted)
+{
+    struct text path = {0};
+    struct slice encoded = {wanted, strcspn(wanted, "?")};
+    bool found = false;
+    if (!uri_decode_path(encoded, &path)) {
+        text_free(&path);
+        return CLI_FAILED;
+    }
+    struct slice decoded = {path.data, path.size};
+    print_match(config, true, decoded, &found);
+    print_match(config, false, decoded, &found);
+    if (!found)
+        fprintf(stderr, "sluice: no mount takes \"%s\"\n", wanted);
+    text_free(&path);
+    return found ? CLI_DONE : CLI_FAILED;
+}
+
+static void print_routes(const struct config *config)
+{
+    /* The table needs no consumer loaded: a routing without generations will do. */
+    struct routing routing = {.config = (struct config *)config};
+    struct text out = {0};
+    cli_mounts(&routing, &out);
+    fputs(out.data ? out.data : "", stdout);
+    text_free(&out);
+}
+
+static enum cli_status print_defaults(void)
+{
+    struct text out = {0};
+    config_describe(&out);
+    fputs(out.data ? out.data : "", stdout);
+    text_free(&out);
+    return CLI_DONE;
+}
+
+enum cli_status cli_routes(const struct cli *cli)
+{
+    if (cli->defaults)
+        return print_defaults();
+    struct diag diag = {0};
+    struct config *config = config_load(cli->file, &diag);
+    enum cli_status status = CLI_DONE;
+    if (!config) {
+        cli_print_diag(&diag, "");
+        status = CLI_FAILED;
+    } else if (cli->argument) {
+        status = print_matches(config, cli->argument);
+    } else {
+        print_routes(config);
+    }
+    diag_free(&diag);
+    config_unref(config);
+    return status;
+}

@@ -1,0 +1,51 @@
+#include "reload.h"
+
+#include "server/server.h"
+
+struct routing *reload_open(const char *file, struct plugin_cache *cache, const struct routing *now,
+                            struct diag *diag)
+{
+    struct config *config = config_load(file, diag);
+    if (!config)
+        return NULL;
+    if (now)
+        config_compare(now->config, config, diag);
+    struct routing *routing = routing_new(config, cache, now, diag);
+    config_unref(config); /* the routing holds its own */
+    return routing;
+}
+
+bool reload_run(struct server *server, const char *file, struct diag *diag)
+{
+    struct routing *next = reload_open(file, server->cache, server->routing, diag);
+    if (!next)
+        return false;
+    bool done = routing_load(next, diag);
+    if (done && !server_set_routing(server, next)) {
+        diag_add(diag, DIAG_ERROR, &next->config->source, (struct place){0}, NULL, "no memory");
+        done = false;
+    }
+    routing_unref(next); /* the server holds its own */
+    return done;
+}
+
+void reload_reap(struct plugin_cache *cache)
+{
+    /* A routing that goes may let go of the last reference to its generations. */
+    while (routing_reap() > 0 || generation_reap(cache) > 0)
+        continue;
+}
+
+static void add_count(struct text *out, unsigned count, const char *what)
+{
+    if (count > 0)
+        text_addf(out, "%s%u %s%s", out->size > 0 ? ", " : "", count, what, count == 1 ? "" : "s");
+}
+
+void reload_summary(const struct diag *diag, struct text *out)
+{
+    add_count(out, diag->errors, "error");
+    add_count(out, diag->warnings, "warning");
+    if (out->size == 0)
+        text_add_str(out, "no issues");
+}

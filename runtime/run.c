@@ -1,0 +1,320 @@
+/*
+ * run: `sluice run`: the process that serves.
+ *
+ * The main thread has a loop of its own, for signals, the watchdog and the reaping of what nobody
+ * uses any more; connections are the business of the server's loops. So a reload, which may take
+ * its time over files, holds nobody up.
+ */
+#include "run.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+#include "api.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "loop/loop.h"
+#include "loop/timer.h"
+#include "plugin/consumer.h"
+#include "reload.h"
+#include "server/server.h"
+
+enum {
+    WATCH_MS = 100, /* between two looks at callbacks that hold a loop */
+    HURRY_MS = 500, /* SIGINT: what is left to closing handshakes */
+};
+
+/* The process. On the stack of run_serve; the main thread's. */
+struct process {
+    const struct cli *cli;
+    struct loop *loop;
+    struct timers *timers;
+    struct timer watch, hurry, give_up;
+    struct plugin_cache *cache;
+    struct server *server;
+    struct event *signals[3];
+    struct loop_message reap, stopped;
+    atomic_flag reap_posted;
+    char since[16]; /* when the routing that serves was loaded: "18:26:04" */
+    bool stopping;
+    uint32_t stop_ms;
+    uint64_t stop_at; /* when the process is to be gone */
+};
+
+/* ---- Reloading ------------------------------------------------------------------------------ */
+
+static void note_time(struct process *process)
+{
+    time_t now = time(NULL);
+    struct tm local;
+    strftime(process->since, sizeof process->since, "%H:%M:%S", localtime_r(&now, &local));
+}
+
+static void reload(struct process *process)
+{
+    struct diag diag = {0};
+    char then[64] = "";
+    uint64_t began = loop_now(process->loop);
+    bool done = reload_run(process->server, process->cli->file, &diag);
+    if (done)
+        note_time(process);
+    else
+        snprintf(then, sizeof then, "; still serving the routing loaded at %s", process->since);
+    if (diag.errors + diag.warnings > 0)
+        cli_print_diag(&diag, then);
+    log_write(done ? LOG_INFO : LOG_ERROR, done ? "reload.done" : "reload.refused",
+              LOG_STR("file", process->cli->file), LOG_INT("errors", diag.errors),
+              LOG_INT("warnings", diag.warnings), LOG_INT("ms", clock_now() - began),
+              LOG_INT("mounts", process->server->routing->mount_count));
+    diag_free(&diag);
+}
+
+static void reap_run(struct loop *loop, struct loop_message *message)
+{
+    (void)loop;
+    struct process *process = (struct process *)((char *)message - offsetof(struct process, reap));
+    atomic_flag_clear(&process->reap_posted);
+    reload_reap(process->cache);
+}
+
+/* Any thread. */
+static void wake_reaper(void *context)
+{
+    struct process *process = context;
+    if (!atomic_flag_test_and_set(&process->reap_posted))
+        loop_post(process->loop, &process->reap);
+}
+
+/* ---- Stopping ------------------------------------------------------------------------------- */
+
+static void stopped_run(struct loop *loop, struct loop_message *message)
+{
+    (void)message;
+    loop_stop(loop);
+}
+
+/* A worker's thread: all connections are gone. */
+static void on_stopped(void *context)
+{
+    struct process *process = context;
+    loop_post(process->loop, &process->stopped);
+}
+
+static void hurry_run(struct loop *loop, struct timer *timer)
+{
+    (void)loop;
+    struct process *process = (struct process *)((char *)timer - offsetof(struct process, hurry));
+    server_stop(process->server, true);
+}
+
+/* What still runs is a callback that does not end. */
+static void give_up_run(struct loop *loop, struct timer *timer)
+{
+    (void)timer;
+    loop_stop(loop);
+}
+
+static void stop(struct process *process, const char *why, uint32_t grace)
+{
+    uint64_t now = loop_now(process->loop);
+    if (process->stopping) { /* a second signal hurries it */
+        server_stop(process->server, true);
+        return;
+    }
+    process->stopping = true;
+    process->stop_at = now + process->stop_ms;
+    log_write(LOG_INFO, "server.stopping", LOG_STR("why", why),
+              LOG_INT("connections", atomic_load(&process->server->open)));
+    timer_set(process->timers, &process->hurry, now + grace);
+    timer_set(process->timers, &process->give_up, process->stop_at);
+    server_stop(process->server, false);
+}
+
+static void on_signal(evutil_socket_t signal, short what, void *context)
+{
+    (void)what;
+    struct process *process = context;
+    uint32_t most = process->stop_ms - process->stop_ms / 5; /* the rest is for cutting lines */
+    if (signal == SIGHUP && !process->stopping)
+        reload(process);
+    else if (signal == SIGTERM)
+        stop(process, "SIGTERM", most);
+    else if (signal == SIGINT)
+        stop(process, "SIGINT", most < HURRY_MS ? most : HURRY_MS);
+}
+
+/* ---- The whole ------------------------------------------------------------------------------ */
+
+static void watch_run(struct loop *loop, struct timer *timer)
+{
+    struct process *process = (struct process *)((char *)timer - offsetof(struct process, watch));
+    server_watch(process->server);
+    timer_set(process->timers, timer, loop_now(loop) + WATCH_MS);
+}
+
+/* As many descriptors as the system lets this process have. */
+static void raise_file_limit(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static bool add_signals(struct process *process)
+{
+    static const int numbers[] = {SIGHUP, SIGTERM, SIGINT};
+    for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        process->signals[i] =
+            evsignal_new(loop_base(process->loop), numbers[i], on_signal, process);
+        if (!process->signals[i] || event_add(process->signals[i], NULL) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool prepare_loop(struct process *process)
+{
+    process->loop = loop_new(0, "main");
+    process->timers = process->loop ? timers_new(process->loop) : NULL;
+    if (!process->timers || !add_signals(process)) {
+        fprintf(stderr, "sluice: no memory\n");
+        return false;
+    }
+    process->reap.run = reap_run;
+    process->stopped.run = stopped_run;
+    process->watch.run = watch_run;
+    process->hurry.run = hurry_run;
+    process->give_up.run = give_up_run;
+    routing_on_idle(wake_reaper, process);
+    return true;
+}
+
+/* The cache is named by routing.conf, which is read before anything is loaded. */
+static bool prepare_cache(struct process *process, struct diag *diag)
+{
+    struct config *config = config_load(process->cli->file, diag);
+    struct plugin_fault fault = {.message = ""};
+    if (!config)
+        return false;
+    process->stop_ms = config->server.stop;
+    process->cache = plugin_cache_open(config->cache, &fault);
+    if (!process->cache)
+        diag_add(diag, DIAG_ERROR, &config->source, config->cache_place,
+                 fault.hint[0] ? fault.hint : NULL, "%s", fault.message);
+    else
+        generation_on_idle(process->cache, wake_reaper, process);
+    config_unref(config);
+    return process->cache != NULL;
+}
+
+static bool prepare_server(struct process *process, struct diag *diag)
+{
+    struct routing *routing = reload_open(process->cli->file, process->cache, NULL, diag);
+    if (!routing)
+        return false;
+    process->server = server_new(process->cache, routing, diag);
+    if (process->server) {
+        api_serve(process->server);
+        process->server->on_stopped = on_stopped;
+        process->server->context = process;
+    }
+    bool done = process->server && routing_load(routing, diag) && server_start(process->server);
+    routing_unref(routing);
+    return done;
+}
+
+static void announce(const struct process *process, const struct diag *diag)
+{
+    const struct server *server = process->server;
+    struct text out = {0}, counts = {0};
+    if (diag->warnings > 0)
+        cli_print_diag(diag, "");
+    cli_counts(server->routing, &counts);
+    text_addf(&out, "sluice %s: %s (%s)\n", PACKAGE_VERSION,
+              diag->warnings > 0 ? "warnings above" : "no issues", counts.data ? counts.data : "");
+    cli_mounts(server->routing, &out);
+    for (unsigned i = 0; i < server_address_count(server); i++)
+        text_addf(&out, "serving on %s\n", server_address(server, i));
+    if (out.data)
+        fputs(out.data, stdout);
+    fflush(stdout);
+    text_free(&out);
+    text_free(&counts);
+    for (unsigned i = 0; i < server_address_count(server); i++)
+        log_write(LOG_INFO, "server.started", LOG_STR("address", server_address(server, i)),
+                  LOG_INT("pid", getpid()), LOG_INT("loops", server->worker_count),
+                  LOG_INT("connections", server->connection_limit));
+}
+
+static void log_drops(const struct routing *routing)
+{
+    for (unsigned i = 0; i < routing->mount_count; i++) {
+        for (unsigned drop = 0; drop < DROP_COUNT; drop++) {
+            unsigned long count = atomic_load(&routing->mounts[i].dropped[drop]);
+            if (count > 0)
+                log_write(LOG_INFO, "mount.dropped",
+                          LOG_STR("mount", routing->mounts[i].config->route),
+                          LOG_STR("why", drop_name(drop)), LOG_INT("count", count));
+        }
+    }
+}
+
+/* Frees everything; where a callback does not end, its memory can't be, and the process just goes.
+ */
+static void clean_up(struct process *process)
+{
+    uint64_t now = clock_now();
+    if (process->server) {
+        unsigned long accepted = atomic_load(&process->server->accepted);
+        log_drops(process->server->routing);
+        uint64_t left = process->stop_at > now ? process->stop_at - now : 1;
+        if (!server_free(process->server, process->stopping ? (unsigned)left : 1000)) {
+            log_write(LOG_ERROR, "server.stopped", LOG_STR("why", "a callback does not end"));
+            _exit(CLI_DONE);
+        }
+        api_serve(NULL);
+        if (process->stopping)
+            log_write(LOG_INFO, "server.stopped", LOG_INT("connections_served", accepted));
+    }
+    if (process->cache) {
+        reload_reap(process->cache);
+        plugin_cache_close(process->cache);
+    }
+    for (unsigned i = 0; i < sizeof process->signals / sizeof *process->signals; i++) {
+        if (process->signals[i])
+            event_free(process->signals[i]);
+    }
+    timers_free(process->timers);
+    if (process->loop)
+        loop_free(process->loop);
+}
+
+enum cli_status run_serve(const struct cli *cli)
+{
+    struct process process = {.cli = cli};
+    struct diag diag = {0};
+    signal(SIGPIPE, SIG_IGN);
+    log_set_format(cli->log_format);
+    loop_setup_libevent();
+    raise_file_limit();
+    note_time(&process);
+    bool serves =
+        prepare_loop(&process) && prepare_cache(&process, &diag) && prepare_server(&process, &diag);
+    if (serves) {
+        announce(&process, &diag);
+        timer_set(process.timers, &process.watch, loop_now(process.loop) + WATCH_MS);
+        loop_run(process.loop);
+    } else if (diag.errors > 0) {
+        cli_print_diag(&diag, "");
+    }
+    diag_free(&diag);
+    clean_up(&process);
+    return serves ? CLI_DONE : CLI_FAILED;
+}

@@ -1,0 +1,157 @@
+/*
+ * server/conn: the life of one connection, from accept(2) to its last callback.
+ *
+ *     REQUEST ── http ──► REPLYING ──► REQUEST (keep-alive) or ENDING
+ *        └──── upgrade ─► CONNECTING ── accept ──► OPEN ── close ──► CLOSING ──► ENDING ──► GONE
+ *                             └── refused ──────────────────────────────────────────┘
+ *
+ * A connection is never freed while anything runs for it. Whatever ends it closes the descriptor
+ * and marks it GONE; at the end of the turn, when no callback is under way, disconnect is called,
+ * exactly once, and then the memory goes.
+ */
+#ifndef SERVER_CONN_H
+#define SERVER_CONN_H
+
+#include <event2/event_struct.h>
+#include <netinet/in.h>
+#include "base/text.h"
+#include "server/worker.h"
+#include "wire/http.h"
+#include "wire/message.h"
+
+enum conn_state {
+    CONN_REQUEST,    /* a request head is awaited */
+    CONN_REPLYING,   /* a file is on its way */
+    CONN_CONNECTING, /* the consumer's answer is awaited */
+    CONN_OPEN,
+    CONN_CLOSING, /* our close frame is queued, the peer's awaited */
+    CONN_ENDING,  /* what is queued is written, then the line is closed */
+    CONN_GONE,    /* the descriptor is closed */
+};
+
+#define CONN_PEER_SIZE 64 /* of "[2001:db8::1]:51234", with its zero byte */
+
+STAILQ_HEAD(task_list, task);
+LIST_HEAD(membership_list, membership);
+LIST_HEAD(alarm_list, alarm);
+
+/* Of one worker: its thread alone touches it, but for what a blocking callback that runs on the
+ * pool reads (scope, state, mount), which nobody else touches meanwhile. */
+struct conn {
+    TAILQ_ENTRY(conn) link;         /* in worker->conns */
+    TAILQ_ENTRY(conn) ready_link;   /* in worker->ready, where `ready` says so */
+    TAILQ_ENTRY(conn) stalled_link; /* in worker->stalled, where `stalled` says so */
+    struct worker *worker;
+    struct event event;
+    int fd;
+    enum conn_state state;
+    bool ready : 1;
+    bool want_write : 1;   /* the socket was full: the event waits for room as well */
+    bool reading : 1;      /* the event waits for bytes */
+    bool peer_done : 1;    /* the peer has sent its last byte */
+    bool linger : 1;       /* ENDING: wait for the peer's end, so that it gets our last words */
+    bool shut : 1;         /* ENDING: our side is shut down */
+    bool keep_alive : 1;   /* REPLYING: another request may follow */
+    bool peer_closed : 1;  /* the peer's close frame came */
+    bool busy : 1;         /* a callback runs on the pool */
+    bool stalled : 1;      /* in worker->stalled */
+    bool connected : 1;    /* connect was called, or would have been: disconnect is owed */
+    bool disconnected : 1; /* disconnect was called */
+    bool pinged : 1;       /* a ping is out and nothing came since */
+    bool more : 1;         /* there is more to be read, left for the next turn to be fair */
+    bool served : 1;       /* a request was answered on it before this one */
+    bool stopping : 1;     /* the server stops, which is why it ends */
+    bool is_unix : 1;
+    uint16_t code;      /* what disconnect is told */
+    uint16_t sent_code; /* of our close frame; 0: none is sent */
+    unsigned pins;      /* jobs under way that will come back to it */
+
+    struct mount *mount;           /* of a websocket, once routed */
+    struct routing *routing;       /* the reference that keeps mount */
+    struct generation *generation; /* a reference */
+    struct scope *scope;
+    void *state_bytes;    /* the consumer's, of its state_size */
+    struct text response; /* header lines for the handshake's answer */
+
+    struct text held; /* bytes received and not yet taken... */
+    size_t held_at;   /* ...from here on */
+    struct http_scan scan;
+    struct message_reader reader;
+    struct outbox outbox;
+    atomic_size_t backlog; /* outbox.size, for a callback on the pool */
+    atomic_bool starved;   /* a callback on the pool had no memory for what it asked */
+    int file;              /* REPLYING: what is sent behind the outbox; -1: none */
+    uint64_t file_offset, file_left;
+
+    struct task_list tasks; /* callbacks that wait: of a blocking consumer */
+    unsigned task_events;   /* events among them */
+    struct task *last_task; /* for disconnect, made beforehand: it must not fail */
+    struct membership_list memberships;
+    struct alarm_list alarms; /* server/later: sluice_after */
+    uint64_t next_alarm;
+    struct channel *channel; /* NULL: its name was never asked for */
+    char *reason;            /* the peer's; for sluice_close_reason */
+
+    uint64_t opened;        /* clock_now of accept */
+    uint64_t since;         /* of the present state's beginning, or of the request's */
+    uint64_t heard;         /* when the last byte came */
+    uint64_t pinged_at;     /* when the ping that is unanswered was sent */
+    uint64_t message_since; /* when the message that is half there began; 0: none is */
+    uint64_t message_last;  /* when the last message went in or out */
+    uint64_t messages_in, messages_out, bytes_in, bytes_out;
+    union {
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } peer;
+};
+
+/* Takes over the descriptor, which is closed where this fails. */
+void conn_accept(struct worker *worker, int fd, const struct sockaddr *peer, bool is_unix);
+
+/* The worker's turn ends: writes what is queued, resumes, calls disconnect, frees. True: more is
+ * to be done without waiting. */
+bool conn_turn(struct worker *worker);
+/* Puts it among those that conn_turn looks at. */
+void conn_ready(struct conn *conn);
+/* Once a second: timeouts and pings. */
+void conn_sweep(struct conn *conn, uint64_t now);
+
+/* May bytes be taken from it: nothing of its own is to be waited for first. */
+bool conn_hears(const struct conn *conn);
+
+/* Queue something to be sent. A connection that may not send that now, or has no memory for it,
+ * is dealt with here. */
+void conn_send(struct conn *conn, enum frame_opcode opcode, struct slice payload);
+void conn_send_batch(struct conn *conn, struct batch *batch, size_t offset, size_t size,
+                     unsigned frames);
+void conn_send_bytes(struct conn *conn, struct slice bytes); /* outside of any frame: HTTP */
+
+/* The consumer's wish, or the server's own: the close frame goes out behind what is queued, and the
+ * peer's is awaited. In CONNECTING: 403. */
+void conn_close(struct conn *conn, unsigned code, struct slice reason);
+/* The peer broke a rule: the same, but nothing of it is listened to any more. */
+void conn_fail(struct conn *conn, unsigned code, const char *why);
+/* What is queued is written, the line is closed; `linger`: once the peer has closed its side. */
+void conn_end(struct conn *conn, bool linger);
+/* The server stops: 1001, or 503 where the consumer has not answered. `now`: the line is cut. */
+void conn_stop(struct conn *conn, bool now);
+/* The line is cut, now. */
+void conn_cut(struct conn *conn, const char *why);
+
+/* The websocket handshake is answered: 101. */
+void conn_open(struct conn *conn, struct slice head);
+void conn_set_state(struct conn *conn, enum conn_state state);
+
+const char *conn_peer(const struct conn *conn, char text[CONN_PEER_SIZE]);
+const struct limits_config *conn_limits(const struct conn *conn);
+
+/* One line about it: mount and peer stand before the fields. */
+#define conn_log(conn, level, event, ...)                                                          \
+    do {                                                                                           \
+        char conn_log_peer[CONN_PEER_SIZE];                                                        \
+        log_write((level), (event),                                                                \
+                  LOG_STR("mount", (conn)->mount ? (conn)->mount->config->route : NULL),           \
+                  LOG_STR("peer", conn_peer((conn), conn_log_peer)), __VA_ARGS__);                 \
+    } while (0)
+
+#endif

@@ -1,0 +1,437 @@
+#include "server/dispatch.h"
+
+#include <json-c/json.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/template.h"
+#include "layer/msgpack.h"
+#include "server/fanout.h"
+#include "server/group.h"
+#include "server/operation.h"
+#include "server/server.h"
+
+/* ---- The call this thread is in ------------------------------------------------------------- */
+
+static _Thread_local struct call *current;
+
+struct call *call_current(void)
+{
+    return current;
+}
+
+enum { SCRATCH_KEEP = 64 * 1024 }; /* bytes that a thread keeps from one call to the next */
+
+static _Thread_local struct text scratch;
+
+struct text *call_scratch(void)
+{
+    if (scratch.room > SCRATCH_KEEP || scratch.failed)
+        text_free(&scratch);
+    text_clear(&scratch);
+    return &scratch;
+}
+
+void call_forget(void)
+{
+    text_free(&scratch);
+    template_forget();
+}
+
+/* What the watchdog's thread sees: plain stores, but for the counter that says they are new. */
+static void watch_set(struct worker *worker, struct mount *mount, const char *callback)
+{
+    atomic_store_explicit(&worker->watch.mount, mount, memory_order_relaxed);
+    atomic_store_explicit(&worker->watch.callback, callback, memory_order_relaxed);
+    unsigned long calls = atomic_load_explicit(&worker->watch.calls, memory_order_relaxed);
+    atomic_store_explicit(&worker->watch.calls, calls + 1, memory_order_release);
+}
+
+void call_begin(struct call *call, struct worker *worker)
+{
+    call->outer = current;
+    current = call;
+    if (!worker)
+        return;
+    call->started = clock_coarse();
+    watch_set(worker, call->mount, call->callback);
+}
+
+void call_end(struct call *call, struct worker *worker)
+{
+    current = call->outer;
+    if (!worker)
+        return;
+    uint64_t took = clock_coarse() - call->started;
+    uint32_t limit = call->mount->config->limits.callback;
+    watch_set(worker, current ? current->mount : NULL, current ? current->callback : NULL);
+    if (limit == 0 || took < limit)
+        return;
+    atomic_fetch_add(&call->mount->slow_callbacks, 1);
+    conn_log(call->conn, LOG_WARN, "callback.slow", LOG_STR("callback", call->callback),
+             LOG_STRN("type", call->type.data, call->type.size), LOG_INT("ms", took),
+             LOG_INT("limit", limit));
+}
+
+/* ---- Calls into a consumer, on whichever thread they belong to ------------------------------ */
+
+static const struct sluice_consumer *consumer_of(const struct conn *conn)
+{
+    return generation_consumer(conn->generation);
+}
+
+static sluice_conn *public_of(struct conn *conn)
+{
+    return (sluice_conn *)conn;
+}
+
+static struct worker *watched_by(const struct conn *conn)
+{
+    return dispatch_blocking(conn) ? NULL : conn->worker;
+}
+
+static struct call call_of(struct conn *conn, const char *callback)
+{
+    return (struct call){.conn = conn,
+                         .mount = conn->mount,
+                         .callback = callback,
+                         .on_pool = dispatch_blocking(conn)};
+}
+
+static void run_connect(struct conn *conn)
+{
+    struct call call = call_of(conn, "connect");
+    call_begin(&call, watched_by(conn));
+    consumer_of(conn)->connect(public_of(conn));
+    call_end(&call, watched_by(conn));
+}
+
+static void run_receive_json(struct conn *conn, const char *data, size_t size)
+{
+    struct json_object *content = NULL;
+    struct call call = call_of(conn, "receive_json");
+    call_begin(&call, watched_by(conn));
+    if (json_parse(data, size, &content))
+        consumer_of(conn)->receive_json(public_of(conn), content);
+    else
+        operation_do(conn, &(struct operation){.kind = OPERATION_CLOSE,
+                                               .number = 1007,
+                                               .first = SLICE("not JSON")});
+    call_end(&call, watched_by(conn));
+    json_object_put(content);
+}
+
+static void run_message(struct conn *conn, bool binary, const uint8_t *data, size_t size)
+{
+    const struct sluice_consumer *consumer = consumer_of(conn);
+    if (!binary && consumer->receive_json) {
+        run_receive_json(conn, (const char *)data, size);
+    } else if (consumer->receive) {
+        struct call call = call_of(conn, "receive");
+        const sluice_message message = {(const char *)data, size, binary};
+        call_begin(&call, watched_by(conn));
+        consumer->receive(public_of(conn), &message);
+        call_end(&call, watched_by(conn));
+    }
+}
+
+static void run_disconnect(struct conn *conn)
+{
+    struct call call = call_of(conn, "disconnect");
+    call.ending = true;
+    call_begin(&call, watched_by(conn));
+    consumer_of(conn)->disconnect(public_of(conn), conn->code);
+    call_end(&call, watched_by(conn));
+}
+
+void dispatch_handler(struct conn *conn, const struct sluice_handler *handler,
+                      struct json_object *content)
+{
+    struct call call = call_of(conn, handler->name);
+    call.type = dispatch_type(content);
+    call_begin(&call, watched_by(conn));
+    handler->run(public_of(conn), content);
+    call_end(&call, watched_by(conn));
+}
+
+/* ---- Events --------------------------------------------------------------------------------- */
+
+struct slice dispatch_type(struct json_object *content)
+{
+    struct json_object *type;
+    if (!json_object_is_type(content, json_type_object) ||
+        !json_object_object_get_ex(content, "type", &type) ||
+        !json_object_is_type(type, json_type_string) || value_is_bytes(type))
+        return (struct slice){0};
+    return (struct slice){json_object_get_string(type), (size_t)json_object_get_string_len(type)};
+}
+
+static void drop_event(struct conn *conn, enum drop drop, struct slice type)
+{
+    if (mount_drop(conn->mount, drop, type))
+        conn_log(conn, LOG_WARN, "event.dropped", LOG_STR("why", drop_name(drop)),
+                 LOG_STRN("type", type.data, type.size),
+                 LOG_STR("consumer", generation_name(conn->generation)));
+}
+
+const struct sluice_handler *dispatch_find(struct conn *conn, struct slice type, bool runtime)
+{
+    const struct sluice_handler *handler = NULL;
+    enum handler_result result = HANDLER_BAD_TYPE;
+    if (type.data && (runtime || !handler_type_reserved(type)))
+        result = handler_find(conn->generation, type, &handler);
+    if (result == HANDLER_FOUND)
+        return handler;
+    drop_event(conn, result == HANDLER_NONE ? DROP_NO_HANDLER : DROP_BAD_TYPE, type);
+    return NULL;
+}
+
+bool dispatch_open(const struct conn *conn)
+{
+    return conn->state == CONN_OPEN || conn->state == CONN_CONNECTING;
+}
+
+static void run_event(struct conn *conn, const struct layer_event *event)
+{
+    struct json_object *content = NULL;
+    if (!msgpack_decode(event->body, event->size, &content)) {
+        drop_event(conn, DROP_BAD_EVENT, (struct slice){0});
+        return;
+    }
+    const struct sluice_handler *handler =
+        dispatch_find(conn, dispatch_type(content), event->runtime);
+    if (handler && handler->broadcast)
+        fanout_broadcast(conn, handler, content);
+    else if (handler)
+        dispatch_handler(conn, handler, content);
+    json_object_put(content);
+}
+
+/* ---- Tasks: the calls of a blocking consumer ------------------------------------------------ */
+
+enum task_kind { TASK_CONNECT, TASK_MESSAGE, TASK_EVENT, TASK_DISCONNECT };
+
+/* One call. Owned by its connection while it waits, by the pool while it runs, and then freed on
+ * the loop. */
+struct task {
+    struct job job;           /* first: the pool's handle */
+    struct loop_message done; /* the way back */
+    STAILQ_ENTRY(task) link;
+    struct conn *conn;
+    enum task_kind kind;
+    bool binary;
+    struct layer_event *event; /* a reference */
+    size_t size;
+    uint8_t data[]; /* of a message, a zero byte behind it */
+};
+
+static void task_run(struct job *job);
+static void task_done(struct loop *loop, struct loop_message *message);
+
+static struct task *task_new(struct conn *conn, enum task_kind kind, const uint8_t *data,
+                             size_t size)
+{
+    struct task *task = mem_alloc(sizeof *task + size + 1);
+    if (!task)
+        return NULL;
+    *task = (struct task){.job = {.run = task_run},
+                          .done = {.run = task_done},
+                          .conn = conn,
+                          .kind = kind,
+                          .size = size};
+    if (size > 0)
+        memcpy(task->data, data, size);
+    task->data[size] = 0;
+    return task;
+}
+
+static void task_free(struct task *task)
+{
+    if (task->event)
+        layer_event_unref(task->event);
+    mem_free(task);
+}
+
+/* The next task goes to the pool, if none is there. */
+static void task_start(struct conn *conn)
+{
+    struct task *task = STAILQ_FIRST(&conn->tasks);
+    if (conn->busy || conn->stalled || !task)
+        return;
+    if (jobs_submit(conn->worker->server->jobs, &task->job)) {
+        STAILQ_REMOVE_HEAD(&conn->tasks, link);
+        conn->task_events -= task->kind == TASK_EVENT;
+        conn->busy = true;
+        return;
+    }
+    conn->stalled = true;
+    TAILQ_INSERT_TAIL(&conn->worker->stalled, conn, stalled_link);
+}
+
+static void task_add(struct conn *conn, struct task *task)
+{
+    STAILQ_INSERT_TAIL(&conn->tasks, task, link);
+    conn->task_events += task->kind == TASK_EVENT;
+    task_start(conn);
+}
+
+/* On the pool. */
+static void task_run(struct job *job)
+{
+    struct task *task = (struct task *)job;
+    switch (task->kind) {
+    case TASK_CONNECT:
+        run_connect(task->conn);
+        break;
+    case TASK_MESSAGE:
+        run_message(task->conn, task->binary, task->data, task->size);
+        break;
+    case TASK_EVENT:
+        run_event(task->conn, task->event);
+        break;
+    case TASK_DISCONNECT:
+        run_disconnect(task->conn);
+        break;
+    }
+    loop_post(task->conn->worker->loop, &task->done);
+}
+
+static void task_done(struct loop *loop, struct loop_message *message)
+{
+    (void)loop;
+    struct task *task = (struct task *)((char *)message - offsetof(struct task, done));
+    struct conn *conn = task->conn;
+    task_free(task);
+    conn->busy = false;
+    if (atomic_exchange(&conn->starved, false))
+        conn_cut(conn, "no memory");
+    task_start(conn);
+    conn_ready(conn);
+}
+
+/* Takes the event that has waited longest out of the queue; or all, where `all`. */
+static void task_drop_events(struct conn *conn, enum drop drop, bool all)
+{
+    struct task *task, *next;
+    for (task = STAILQ_FIRST(&conn->tasks); task; task = next) {
+        next = STAILQ_NEXT(task, link);
+        if (task->kind != TASK_EVENT)
+            continue;
+        STAILQ_REMOVE(&conn->tasks, task, task, link);
+        conn->task_events--;
+        task_free(task);
+        drop_event(conn, drop, (struct slice){0});
+        if (!all)
+            return;
+    }
+}
+
+void dispatch_resume(struct worker *worker)
+{
+    struct conn_list list = TAILQ_HEAD_INITIALIZER(list);
+    TAILQ_CONCAT(&list, &worker->stalled, stalled_link);
+    struct conn *conn;
+    while ((conn = TAILQ_FIRST(&list)) != NULL) {
+        TAILQ_REMOVE(&list, conn, stalled_link);
+        conn->stalled = false;
+        task_start(conn);
+    }
+}
+
+/* ---- From the connection -------------------------------------------------------------------- */
+
+bool dispatch_blocking(const struct conn *conn)
+{
+    return conn->generation && consumer_of(conn)->blocking;
+}
+
+bool dispatch_idle(const struct conn *conn)
+{
+    return !conn->busy && STAILQ_EMPTY(&conn->tasks);
+}
+
+bool dispatch_prepare(struct conn *conn)
+{
+    if (!dispatch_blocking(conn))
+        return true;
+    conn->last_task = task_new(conn, TASK_DISCONNECT, NULL, 0);
+    /* A callback on the pool can't make the name then, since it stands in the loop's table. */
+    return conn->last_task && channel_name(conn);
+}
+
+void dispatch_discard(struct conn *conn)
+{
+    if (conn->last_task)
+        task_free(conn->last_task);
+    conn->last_task = NULL;
+}
+
+void dispatch_connect(struct conn *conn)
+{
+    if (!consumer_of(conn)->connect) {
+        operation_do(conn, &(struct operation){.kind = OPERATION_ACCEPT});
+    } else if (!dispatch_blocking(conn)) {
+        run_connect(conn);
+    } else {
+        struct task *task = task_new(conn, TASK_CONNECT, NULL, 0);
+        if (task)
+            task_add(conn, task);
+        else
+            conn_cut(conn, "no memory");
+    }
+}
+
+void dispatch_message(struct conn *conn, bool binary, const uint8_t *data, size_t size)
+{
+    if (!dispatch_blocking(conn)) {
+        run_message(conn, binary, data, size);
+        return;
+    }
+    struct task *task = task_new(conn, TASK_MESSAGE, data, size);
+    if (!task) {
+        conn_cut(conn, "no memory");
+        return;
+    }
+    task->binary = binary;
+    task_add(conn, task);
+}
+
+void dispatch_event(struct conn *conn, struct layer_event *event)
+{
+    if (!dispatch_open(conn)) {
+        drop_event(conn, DROP_CLOSED, (struct slice){0});
+        return;
+    }
+    if (!dispatch_blocking(conn)) {
+        run_event(conn, event);
+        return;
+    }
+    struct task *task = task_new(conn, TASK_EVENT, NULL, 0);
+    if (!task) {
+        drop_event(conn, DROP_NO_MEMORY, (struct slice){0});
+        return;
+    }
+    if (conn->task_events >= conn_limits(conn)->events)
+        task_drop_events(conn, DROP_EVENTS_FULL, false);
+    task->event = layer_event_ref(event);
+    task_add(conn, task);
+}
+
+void dispatch_drop_events(struct conn *conn)
+{
+    task_drop_events(conn, DROP_CLOSED, true);
+}
+
+void dispatch_disconnect(struct conn *conn)
+{
+    if (!consumer_of(conn)->disconnect)
+        return;
+    if (!dispatch_blocking(conn)) {
+        run_disconnect(conn);
+        return;
+    }
+    struct task *task = conn->last_task;
+    conn->last_task = NULL;
+    task_add(conn, task);
+}

@@ -1,0 +1,73 @@
+/*
+ * server/dispatch: an event of a connection becomes a call into its consumer.
+ *
+ * A consumer that may not block runs right here, on the loop. A blocking one runs on the pool: its
+ * calls queue up as tasks of the connection, one under way at a time, and while any is left nothing
+ * is read from the peer. Either way the thread knows which call it is in, for the API, the
+ * watchdog and the log.
+ */
+#ifndef SERVER_DISPATCH_H
+#define SERVER_DISPATCH_H
+
+#include "layer/layer.h"
+#include "plugin/handler.h"
+#include "server/conn.h"
+
+/* The call into a consumer that this thread is in. On the stack of whoever made it. */
+struct call {
+    struct conn *conn; /* NULL in a job */
+    struct mount *mount;
+    const char *callback;  /* "connect", "receive", ..., or the handler's name; a literal or the
+                              generation's */
+    struct slice type;     /* of the event that is handled; data NULL: none is */
+    struct batch *batch;   /* of a broadcast handler: what it sends is collected here */
+    unsigned batch_frames; /* messages in it so far, from this call */
+    uint64_t started;      /* clock_coarse */
+    bool ending;           /* in disconnect */
+    bool on_pool;
+    struct call *outer; /* NULL: there is none */
+};
+
+/* NULL outside of a consumer's code. */
+struct call *call_current(void);
+void call_begin(struct call *call, struct worker *worker);
+void call_end(struct call *call, struct worker *worker);
+
+/* A buffer of this thread's own, empty, for what a call is about to send. */
+struct text *call_scratch(void);
+/* Frees what this thread has kept for calls: each thread, before it ends. */
+void call_forget(void);
+
+/* The type of an event that was decoded: data NULL where it has none that is text. */
+struct slice dispatch_type(struct json_object *content);
+/* The handler for events of this type in the connection's generation. NULL: there is none, and
+ * that was counted and logged. */
+const struct sluice_handler *dispatch_find(struct conn *conn, struct slice type, bool runtime);
+/* Do events reach it: is it neither closing nor gone. */
+bool dispatch_open(const struct conn *conn);
+
+/* What a connection needs before its first call. False: no memory. */
+bool dispatch_prepare(struct conn *conn);
+/* And what is left of it after the last one. */
+void dispatch_discard(struct conn *conn);
+
+void dispatch_connect(struct conn *conn);
+/* A text or binary message; `data` is valid during the call only. */
+void dispatch_message(struct conn *conn, bool binary, const uint8_t *data, size_t size);
+/* An event whose handler is found: decoded by the caller, who keeps it. Not for blocking ones. */
+void dispatch_handler(struct conn *conn, const struct sluice_handler *handler,
+                      struct json_object *content);
+/* An event in any consumer: decoded here, or on the pool. Borrowed. */
+void dispatch_event(struct conn *conn, struct layer_event *event);
+/* The last call. Later, where callbacks of it are still to end. */
+void dispatch_disconnect(struct conn *conn);
+
+bool dispatch_blocking(const struct conn *conn);
+/* Nothing of it is under way or waits. */
+bool dispatch_idle(const struct conn *conn);
+/* The connection is gone: events that waited are dropped, and counted. */
+void dispatch_drop_events(struct conn *conn);
+/* The pool has room again. */
+void dispatch_resume(struct worker *worker);
+
+#endif

@@ -1,0 +1,352 @@
+#include "server/fanout.h"
+
+#include <json-c/json.h>
+#include <string.h>
+#include "base/mem.h"
+#include "layer/msgpack.h"
+#include "server/dispatch.h"
+#include "server/group.h"
+#include "server/server.h"
+
+enum {
+    RUN_MOST = 64,     /* events of one group taken together */
+    SLICE_MOST = 1024, /* deliveries in a turn */
+};
+
+/* An event that has come and waits. */
+struct arrival {
+    STAILQ_ENTRY(arrival) link;
+    struct layer_event *event; /* a reference */
+    uint64_t moment;           /* of its coming: who joined later does not get it */
+    struct json_object *content;
+    struct slice type;
+};
+
+/* What one event is to one audience. */
+struct showing {
+    const struct sluice_handler *handler; /* NULL: it has none, and that was said */
+    bool known;                           /* the handler was looked up */
+    bool done;                            /* its broadcast handler has run, and sent: */
+    size_t offset, size;                  /* in the audience's batch */
+    unsigned frames;
+};
+
+/* The members of a group that share mount and generation, so that a broadcast is the same for all
+ * of them. */
+struct audience {
+    struct audience *next;
+    struct mount *mount;
+    struct routing *routing; /* references: a member may leave while others are served */
+    struct generation *generation;
+    struct batch *batch;
+    struct showing showings[RUN_MOST]; /* by arrival */
+};
+
+/* Events in a row for one group, on their way through its members. */
+struct run {
+    struct group *group; /* NULL: no run is under way */
+    unsigned count;
+    struct arrival *arrivals[RUN_MOST];
+    struct audience *audiences;
+};
+
+struct fanout {
+    STAILQ_HEAD(, arrival) waiting;
+    struct run run;
+};
+
+struct fanout *fanout_new(void)
+{
+    struct fanout *fanout = mem_zalloc(sizeof *fanout);
+    if (fanout)
+        STAILQ_INIT(&fanout->waiting);
+    return fanout;
+}
+
+static void arrival_free(struct arrival *arrival)
+{
+    json_object_put(arrival->content);
+    layer_event_unref(arrival->event);
+    mem_free(arrival);
+}
+
+static void audience_free(struct audience *audience)
+{
+    batch_unref(audience->batch);
+    generation_unref(audience->generation);
+    routing_unref(audience->routing);
+    mem_free(audience);
+}
+
+static void run_clear(struct run *run)
+{
+    for (unsigned i = 0; i < run->count; i++)
+        arrival_free(run->arrivals[i]);
+    while (run->audiences) {
+        struct audience *audience = run->audiences;
+        run->audiences = audience->next;
+        audience_free(audience);
+    }
+    *run = (struct run){0};
+}
+
+void fanout_free(struct fanout *fanout)
+{
+    if (!fanout)
+        return;
+    run_clear(&fanout->run);
+    struct arrival *arrival;
+    while ((arrival = STAILQ_FIRST(&fanout->waiting)) != NULL) {
+        STAILQ_REMOVE_HEAD(&fanout->waiting, link);
+        arrival_free(arrival);
+    }
+    mem_free(fanout);
+}
+
+void fanout_deliver(struct loop *loop, struct layer_event *event, void *context)
+{
+    struct server *server = context;
+    struct worker *worker = loop_data(loop);
+    struct arrival *arrival = mem_zalloc(sizeof *arrival);
+    if (!arrival) {
+        atomic_fetch_add(&server->undelivered, 1);
+        return;
+    }
+    arrival->event = layer_event_ref(event);
+    arrival->moment = ++worker->moment;
+    STAILQ_INSERT_TAIL(&worker->fanout->waiting, arrival, link);
+}
+
+/* ---- Broadcast handlers --------------------------------------------------------------------- */
+
+/* What the handler sends is added to the batch. */
+static void broadcast_run(struct conn *conn, const struct sluice_handler *handler,
+                          struct json_object *content, struct batch *batch, unsigned *frames)
+{
+    struct call call = {.conn = conn,
+                        .mount = conn->mount,
+                        .callback = handler->name,
+                        .type = dispatch_type(content),
+                        .batch = batch};
+    call_begin(&call, conn->worker);
+    handler->run((sluice_conn *)conn, content);
+    call_end(&call, conn->worker);
+    *frames = call.batch_frames;
+}
+
+void fanout_broadcast(struct conn *conn, const struct sluice_handler *handler,
+                      struct json_object *content)
+{
+    struct batch *batch = batch_new();
+    unsigned frames = 0;
+    if (!batch) {
+        conn_cut(conn, "no memory");
+        return;
+    }
+    broadcast_run(conn, handler, content, batch, &frames);
+    if (frames > 0)
+        conn_send_batch(conn, batch, 0, batch->bytes.size, frames);
+    batch_unref(batch);
+}
+
+/* ---- Audiences ------------------------------------------------------------------------------ */
+
+static struct audience *audience_new(struct run *run, struct conn *conn)
+{
+    struct audience *audience = mem_zalloc(sizeof *audience);
+    if (!audience)
+        return NULL;
+    audience->batch = batch_new();
+    if (!audience->batch) {
+        mem_free(audience);
+        return NULL;
+    }
+    audience->mount = conn->mount;
+    audience->routing = routing_ref(conn->routing);
+    audience->generation = generation_ref(conn->generation);
+    audience->next = run->audiences;
+    run->audiences = audience;
+    return audience;
+}
+
+static struct audience *audience_of(struct run *run, struct conn *conn)
+{
+    for (struct audience *audience = run->audiences; audience; audience = audience->next) {
+        if (audience->mount == conn->mount && audience->generation == conn->generation)
+            return audience;
+    }
+    return audience_new(run, conn);
+}
+
+static struct showing *showing_of(struct audience *audience, struct conn *conn,
+                                  const struct run *run, unsigned index)
+{
+    struct showing *showing = &audience->showings[index];
+    if (!showing->known) {
+        const struct arrival *arrival = run->arrivals[index];
+        showing->known = true;
+        showing->handler = dispatch_find(conn, arrival->type, arrival->event->runtime);
+    }
+    return showing;
+}
+
+/* ---- Members -------------------------------------------------------------------------------- */
+
+/* Frames of an audience's batch that stand one behind the other, to be sent in one write. */
+struct piece {
+    size_t offset, size;
+    unsigned frames;
+};
+
+static void piece_send(struct conn *conn, const struct audience *audience, struct piece *piece)
+{
+    if (piece->size > 0)
+        conn_send_batch(conn, audience->batch, piece->offset, piece->size, piece->frames);
+    *piece = (struct piece){0};
+}
+
+static void piece_add(struct conn *conn, const struct audience *audience, struct piece *piece,
+                      const struct showing *showing)
+{
+    if (piece->size > 0 && piece->offset + piece->size != showing->offset)
+        piece_send(conn, audience, piece);
+    if (piece->size == 0)
+        piece->offset = showing->offset;
+    piece->size += showing->size;
+    piece->frames += showing->frames;
+}
+
+static void show_broadcast(struct conn *conn, struct audience *audience, struct piece *piece,
+                           struct showing *showing, const struct arrival *arrival)
+{
+    if (conn->state != CONN_OPEN) {
+        mount_drop(conn->mount, DROP_EARLY, (struct slice){0});
+        return;
+    }
+    if (!showing->done) {
+        showing->done = true;
+        showing->offset = audience->batch->bytes.size;
+        broadcast_run(conn, showing->handler, arrival->content, audience->batch, &showing->frames);
+        showing->size = audience->batch->bytes.size - showing->offset;
+    }
+    piece_add(conn, audience, piece, showing);
+}
+
+static bool is_addressed(const struct arrival *arrival, const struct conn *conn, uint64_t joined)
+{
+    if (joined > arrival->moment)
+        return false;
+    const char *except = arrival->event->except;
+    return except[0] == '\0' || !conn->channel || strcmp(except, conn->channel->name) != 0;
+}
+
+/* All events of the run, in order, for one member. The membership may go with the first callback,
+ * the connection stays until the turn ends. */
+static unsigned member_serve(struct run *run, const struct membership *membership)
+{
+    struct conn *conn = membership->ends.conn;
+    uint64_t joined = membership->moment;
+    struct audience *audience = audience_of(run, conn);
+    struct piece piece = {0};
+    if (!audience) {
+        mount_drop(conn->mount, DROP_NO_MEMORY, (struct slice){0});
+        return 1;
+    }
+    for (unsigned i = 0; i < run->count; i++) {
+        struct arrival *arrival = run->arrivals[i];
+        if (!is_addressed(arrival, conn, joined))
+            continue;
+        if (dispatch_blocking(conn) || !dispatch_open(conn)) {
+            dispatch_event(conn, arrival->event);
+            continue;
+        }
+        struct showing *showing = showing_of(audience, conn, run, i);
+        if (showing->handler && showing->handler->broadcast) {
+            show_broadcast(conn, audience, &piece, showing, arrival);
+        } else if (showing->handler) {
+            piece_send(conn, audience, &piece);
+            dispatch_handler(conn, showing->handler, arrival->content);
+        }
+    }
+    piece_send(conn, audience, &piece);
+    return run->count;
+}
+
+/* ---- Runs ----------------------------------------------------------------------------------- */
+
+static struct slice target_of(const struct arrival *arrival)
+{
+    return (struct slice){arrival->event->name, arrival->event->name_size};
+}
+
+static void run_add(struct worker *worker, struct run *run, struct arrival *arrival)
+{
+    STAILQ_REMOVE_HEAD(&worker->fanout->waiting, link);
+    if (!msgpack_decode(arrival->event->body, arrival->event->size, &arrival->content)) {
+        atomic_fetch_add(&worker->server->undelivered, 1);
+        arrival_free(arrival);
+        return;
+    }
+    arrival->type = dispatch_type(arrival->content);
+    run->arrivals[run->count++] = arrival;
+}
+
+/* Takes the events in a row that go to the same group as the first. */
+static void run_begin(struct worker *worker, struct group *group)
+{
+    struct fanout *fanout = worker->fanout;
+    struct run *run = &fanout->run;
+    struct arrival *arrival;
+    run->group = group;
+    group_walk_begin(group);
+    while ((arrival = STAILQ_FIRST(&fanout->waiting)) != NULL && run->count < RUN_MOST &&
+           arrival->event->target == LAYER_GROUP &&
+           slice_equal(target_of(arrival), (struct slice){group->name, group->name_size}))
+        run_add(worker, run, arrival);
+}
+
+static unsigned run_step(struct worker *worker, struct run *run)
+{
+    struct membership *membership = run->count > 0 ? group_walk_next(run->group) : NULL;
+    if (membership)
+        return member_serve(run, membership);
+    group_walk_end(worker, run->group);
+    run_clear(run);
+    return 0;
+}
+
+/* An event for one connection, or for a group that nobody is in any more. */
+static unsigned deliver_one(struct worker *worker, struct arrival *arrival)
+{
+    struct conn *conn =
+        arrival->event->target == LAYER_CHANNEL ? channel_find(worker, target_of(arrival)) : NULL;
+    STAILQ_REMOVE_HEAD(&worker->fanout->waiting, link);
+    if (conn)
+        dispatch_event(conn, arrival->event);
+    else if (arrival->event->target == LAYER_CHANNEL)
+        atomic_fetch_add(&worker->server->undelivered, 1);
+    arrival_free(arrival);
+    return 1;
+}
+
+bool fanout_turn(struct worker *worker)
+{
+    struct fanout *fanout = worker->fanout;
+    unsigned served = 0;
+    while (served < SLICE_MOST) {
+        if (fanout->run.group) {
+            served += run_step(worker, &fanout->run);
+            continue;
+        }
+        struct arrival *arrival = STAILQ_FIRST(&fanout->waiting);
+        if (!arrival)
+            return false;
+        struct group *group =
+            arrival->event->target == LAYER_GROUP ? group_find(worker, target_of(arrival)) : NULL;
+        if (group)
+            run_begin(worker, group);
+        else
+            served += deliver_one(worker, arrival);
+    }
+    return true;
+}

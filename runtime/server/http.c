@@ -1,0 +1,351 @@
+#include "server/http.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "base/mem.h"
+#include "server/dispatch.h"
+#include "server/files.h"
+#include "server/http_reply.h"
+#include "server/scope.h"
+#include "server/server.h"
+#include "wire/handshake.h"
+#include "wire/uri.h"
+
+/* A request on its way through the routing table. On the stack of http_serve. */
+struct exchange {
+    struct conn *conn;
+    const struct http_request *request;
+    struct slice path; /* decoded */
+    bool head_only;    /* HEAD */
+    bool keep_alive;
+};
+
+/* ---- Answering ------------------------------------------------------------------------------ */
+
+static void exchange_log(const struct exchange *exchange, unsigned status, uint64_t size,
+                         const char *why)
+{
+    char peer[CONN_PEER_SIZE];
+    log_write(status >= 400 ? LOG_WARN : LOG_INFO, "http.request",
+              LOG_STRN("method", exchange->request->method.data, exchange->request->method.size),
+              LOG_STRN("path", exchange->path.data, exchange->path.size), LOG_INT("status", status),
+              LOG_INT("bytes", size), LOG_STR("peer", conn_peer(exchange->conn, peer)),
+              LOG_STR("why", why));
+}
+
+/* Sends what stands in `out`, and frees it. */
+static void reply(struct conn *conn, struct text *out, bool keep_alive)
+{
+    if (out->failed) {
+        conn_cut(conn, "no memory");
+    } else {
+        conn_send_bytes(conn, (struct slice){out->data, out->size});
+        conn->keep_alive = keep_alive;
+        if (conn->state != CONN_GONE && keep_alive)
+            conn_set_state(conn, CONN_REPLYING);
+        else
+            conn_end(conn, true);
+    }
+    text_free(out);
+}
+
+static void answer(const struct exchange *exchange, unsigned status, struct slice fields,
+                   const char *why)
+{
+    struct text out = {0};
+    exchange_log(exchange, status, 0, why);
+    http_reply_text(&out, status, fields, (struct slice){0}, exchange->head_only,
+                    exchange->keep_alive);
+    reply(exchange->conn, &out, exchange->keep_alive);
+}
+
+void http_refuse(struct conn *conn, const struct http_request *request, unsigned status,
+                 const char *why)
+{
+    struct text out = {0};
+    const char *fields = status == 426 ? "Sec-WebSocket-Version: 13\r\n" : "";
+    struct slice method = request ? request->method : (struct slice){0};
+    conn_log(conn, LOG_WARN, "http.refused", LOG_INT("status", status), LOG_STR("why", why),
+             LOG_STRN("method", method.data, method.size));
+    http_reply_text(&out, status, slice_of(fields), (struct slice){0}, false, false);
+    reply(conn, &out, false);
+}
+
+/* ---- Files ---------------------------------------------------------------------------------- */
+
+static void send_file(const struct exchange *exchange, struct files_answer *found)
+{
+    struct conn *conn = exchange->conn;
+    struct text out = {0};
+    bool body = found->fd >= 0 && !exchange->head_only && found->size > 0;
+    http_reply_head(&out, found->status, (struct slice){found->fields.data, found->fields.size},
+                    found->size, exchange->keep_alive);
+    reply(conn, &out, exchange->keep_alive);
+    if (!body || conn->state == CONN_GONE)
+        return;
+    conn->file = found->fd;
+    conn->file_offset = 0;
+    conn->file_left = found->size;
+    found->fd = -1;
+    if (conn->state == CONN_ENDING) /* the file first */
+        conn_set_state(conn, CONN_REPLYING);
+}
+
+static void serve_file(const struct exchange *exchange, const struct mount *mount,
+                       struct slice rest)
+{
+    struct files_answer found;
+    if (!files_answer(mount->files, exchange->request, rest, &found)) {
+        conn_cut(exchange->conn, "no memory");
+        return;
+    }
+    if (found.status < 400 && found.status != 301) {
+        exchange_log(exchange, found.status, found.fd >= 0 ? found.size : 0, NULL);
+        send_file(exchange, &found);
+    } else {
+        answer(exchange, found.status, (struct slice){found.fields.data, found.fields.size},
+               found.why);
+    }
+    if (found.fd >= 0)
+        close(found.fd);
+    text_free(&found.fields);
+}
+
+/* ---- No mount ------------------------------------------------------------------------------- */
+
+/* Would a mount take the path if it ended with a slash, or ended without? Said in the log, since
+ * that is what most often is wrong. */
+static void explain_missing(const struct exchange *exchange, char *why, size_t size)
+{
+    const struct config *config = exchange->conn->worker->routing->config;
+    struct pattern_capture captures[PATTERN_CAPTURES_MAX];
+    struct text other = {0};
+    struct slice rest;
+    bool slash = exchange->path.size > 1 && exchange->path.data[exchange->path.size - 1] == '/';
+    text_add(&other, exchange->path.data, exchange->path.size - (slash ? 1 : 0));
+    if (!slash)
+        text_add_byte(&other, '/');
+    const struct mount_config *mount =
+        other.failed ? NULL
+                     : config_route(config, exchange->request->upgrade,
+                                    (struct slice){other.data, other.size}, &rest, captures);
+    snprintf(why, size, "no mount takes this path");
+    if (mount) {
+        unsigned line, column;
+        diag_locate(&config->source, mount->place.offset, &line, &column);
+        snprintf(why, size, "no mount takes this path; %s:%u takes it %s a trailing \"/\"",
+                 config->source.name, line, slash ? "without" : "with");
+    }
+    text_free(&other);
+}
+
+static void serve_missing(const struct exchange *exchange)
+{
+    const struct config *config = exchange->conn->worker->routing->config;
+    struct pattern_capture captures[PATTERN_CAPTURES_MAX];
+    struct slice rest;
+    char why[512];
+    if (!exchange->request->upgrade &&
+        config_route(config, true, exchange->path, &rest, captures)) {
+        answer(exchange, 426, SLICE("Upgrade: websocket\r\n"), "this path is a websocket");
+        return;
+    }
+    explain_missing(exchange, why, sizeof why);
+    answer(exchange, 404, (struct slice){0}, why);
+}
+
+/* ---- Websockets ----------------------------------------------------------------------------- */
+
+static struct slice field_value(const struct http_request *request, const char *name)
+{
+    struct slice rest = request->fields;
+    struct http_field field;
+    while (http_next_field(&rest, &field)) {
+        if (slice_equal_nocase(field.name, slice_of(name)))
+            return field.value;
+    }
+    return (struct slice){0};
+}
+
+static const char *local_address(const struct conn *conn, char *text, size_t size)
+{
+    struct conn local = {.is_unix = conn->is_unix};
+    if (conn->is_unix) {
+        struct sockaddr_un name = {0};
+        socklen_t length = sizeof name;
+        if (getsockname(conn->fd, (struct sockaddr *)&name, &length) != 0)
+            name.sun_path[0] = '\0';
+        snprintf(text, size, "%s", name.sun_path);
+        return text;
+    }
+    socklen_t length = sizeof local.peer;
+    if (getsockname(conn->fd, (struct sockaddr *)&local.peer, &length) != 0)
+        return "";
+    char address[CONN_PEER_SIZE];
+    snprintf(text, size, "%s", conn_peer(&local, address));
+    return text;
+}
+
+/* The log says which line of routing.conf would let the page in. */
+static bool origin_allowed(const struct exchange *exchange, const struct mount *mount)
+{
+    struct slice origin = field_value(exchange->request, "Origin");
+    if (origins_allow(mount->config->origins, origin, exchange->request->host, false))
+        return true;
+    char why[256], mend[256];
+    snprintf(why, sizeof why, "origin \"%.*s\" is not allowed", (int)origin.size,
+             origin.data ? origin.data : "");
+    snprintf(mend, sizeof mend, "origins same %.*s", (int)origin.size,
+             origin.data ? origin.data : "");
+    log_write(LOG_WARN, "origin.refused", LOG_STR("mount", mount->config->route),
+              LOG_STRN("origin", origin.data ? origin.data : "", origin.size),
+              LOG_STRN("host", exchange->request->host.data, exchange->request->host.size),
+              LOG_STR("allow", origin.data ? mend : "origins without missing=deny"));
+    answer(exchange, 403, (struct slice){0}, why);
+    return false;
+}
+
+/* The connection takes what it needs of its mount: references, scope, state. */
+static bool conn_attach(struct conn *conn, struct mount *mount, const struct exchange *exchange,
+                        const struct pattern_capture *captures)
+{
+    char peer[CONN_PEER_SIZE], local[sizeof(struct sockaddr_un)];
+    size_t state_size = generation_consumer(mount->generation)->state_size;
+    conn->scope = scope_new(exchange->request, exchange->path, mount->config->pattern, captures,
+                            conn_peer(conn, peer), local_address(conn, local, sizeof local), false);
+    conn->state_bytes = mem_zalloc(state_size > 0 ? state_size : 1);
+    if (!conn->scope || !conn->state_bytes)
+        return false;
+    conn->mount = mount;
+    conn->routing = routing_ref(mount->routing);
+    conn->generation = generation_ref(mount->generation);
+    return dispatch_prepare(conn);
+}
+
+static void serve_upgrade(struct exchange *exchange, struct mount *mount,
+                          const struct pattern_capture *captures)
+{
+    const char *why = NULL;
+    unsigned status = handshake_check(exchange->request, &why);
+    exchange->keep_alive = false;
+    if (status != 0) {
+        const char *fields = status == 426   ? "Sec-WebSocket-Version: 13\r\n"
+                             : status == 405 ? "Allow: GET\r\n"
+                                             : "";
+        answer(exchange, status, slice_of(fields), why);
+        return;
+    }
+    if (!origin_allowed(exchange, mount)) {
+        atomic_fetch_add(&mount->refused, 1);
+        return;
+    }
+    struct conn *conn = exchange->conn;
+    if (!conn_attach(conn, mount, exchange, captures)) {
+        conn_cut(conn, "no memory");
+        return;
+    }
+    atomic_fetch_add(&mount->opened, 1);
+    conn->connected = true;
+    conn_set_state(conn, CONN_CONNECTING);
+    dispatch_connect(conn);
+}
+
+void http_serve(struct conn *conn, const struct http_request *request)
+{
+    struct text path = {0};
+    struct slice rest = {0};
+    struct pattern_capture captures[PATTERN_CAPTURES_MAX];
+    struct exchange exchange = {
+        .conn = conn,
+        .request = request,
+        .head_only = slice_equal(request->method, SLICE("HEAD")),
+        /* A body is not read: what follows it can't be told from it. */
+        .keep_alive = request->keep_alive && request->body == 0 && !request->chunked &&
+                      !conn->worker->stopping,
+    };
+    if (!uri_decode_path(request->path, &path)) {
+        text_free(&path);
+        conn_cut(conn, "no memory");
+        return;
+    }
+    exchange.path = (struct slice){path.data, path.size};
+    const struct routing *routing = conn->worker->routing;
+    const struct mount_config *found =
+        config_route(routing->config, request->upgrade, exchange.path, &rest, captures);
+    if (!found)
+        serve_missing(&exchange);
+    else if (request->upgrade)
+        serve_upgrade(&exchange, routing_mount(routing, found), captures);
+    else
+        serve_file(&exchange, routing_mount(routing, found), rest);
+    text_free(&path);
+}
+
+/* ---- The consumer's answers ----------------------------------------------------------------- */
+
+/* Of the mount's own list, in its order, the first that the client offers. */
+static struct slice choose_subprotocol(const struct conn *conn, const struct http_request *request)
+{
+    for (const char *const *name = conn->mount->config->subprotocols; name && *name; name++) {
+        if (handshake_offers(request, slice_of(*name)))
+            return slice_of(*name);
+    }
+    return (struct slice){0};
+}
+
+void http_accept(struct conn *conn, struct slice subprotocol)
+{
+    struct http_request request;
+    char key[HANDSHAKE_ACCEPT_SIZE];
+    if (!scope_request(conn->scope, &request)) {
+        http_deny(conn, 500, (struct slice){0});
+        return;
+    }
+    if (!subprotocol.data) {
+        subprotocol = choose_subprotocol(conn, &request);
+    } else if (!handshake_offers(&request, subprotocol)) {
+        conn_log(conn, LOG_ERROR, "accept.refused", LOG_STR("why", "subprotocol was not offered"),
+                 LOG_STRN("subprotocol", subprotocol.data, subprotocol.size));
+        http_deny(conn, 500, (struct slice){0});
+        return;
+    }
+    struct text out = {0}, fields = {0};
+    if (!handshake_accept(&request, key)) {
+        http_deny(conn, 500, (struct slice){0});
+        return;
+    }
+    text_addf(&fields, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n",
+              key);
+    if (subprotocol.data)
+        text_addf(&fields, "Sec-WebSocket-Protocol: %.*s\r\n", (int)subprotocol.size,
+                  subprotocol.data);
+    text_add(&fields, conn->response.data, conn->response.size);
+    http_reply_head(&out, 101, (struct slice){fields.data, fields.size}, 0, true);
+    text_free(&conn->response);
+    if (out.failed || fields.failed)
+        conn_cut(conn, "no memory");
+    else
+        conn_open(conn, (struct slice){out.data, out.size});
+    text_free(&fields);
+    text_free(&out);
+}
+
+void http_deny(struct conn *conn, unsigned status, struct slice body)
+{
+    struct text out = {0};
+    conn_log(conn, LOG_INFO, "conn.denied", LOG_INT("status", status));
+    atomic_fetch_add(&conn->mount->refused, 1);
+    http_reply_text(&out, status, (struct slice){conn->response.data, conn->response.size}, body,
+                    false, false);
+    text_free(&conn->response);
+    reply(conn, &out, false);
+}
+
+bool http_add_header(struct conn *conn, struct slice name, struct slice value)
+{
+    return !http_reply_owns(name) && http_reply_field(&conn->response, name, value);
+}

@@ -1,0 +1,23 @@
+/*
+ * server/http: a request whose head has come: which mount takes it, and what it is answered.
+ */
+#ifndef SERVER_HTTP_H
+#define SERVER_HTTP_H
+
+#include "server/conn.h"
+
+/* Answers the request, or begins the websocket that it asks for. */
+void http_serve(struct conn *conn, const struct http_request *request);
+
+/* Refuses what is no request, or comes too late: a status, the reason for the log, and the end of
+ * the connection. `request` is NULL where there is none. */
+void http_refuse(struct conn *conn, const struct http_request *request, unsigned status,
+                 const char *why);
+
+/* The consumer's answers to a handshake. */
+void http_accept(struct conn *conn, struct slice subprotocol); /* data NULL: none */
+void http_deny(struct conn *conn, unsigned status, struct slice body);
+/* False: HTTP does not allow that name or value. */
+bool http_add_header(struct conn *conn, struct slice name, struct slice value);
+
+#endif

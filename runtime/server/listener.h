@@ -1,0 +1,29 @@
+/*
+ * server/listener: the sockets on which connections come in.
+ *
+ * Each loop has its own TCP socket for each address (SO_REUSEPORT), so that the kernel spreads
+ * connections and no lock is shared; a Unix socket is one, and all loops wait at it. All are opened
+ * before anything serves, so that an address that is taken is an error at its place in
+ * routing.conf.
+ */
+#ifndef SERVER_LISTENER_H
+#define SERVER_LISTENER_H
+
+#include "conf/config.h"
+#include "server/worker.h"
+
+struct listeners;
+
+/* Opens every address of the config, `count` times. NULL with errors in diag. Main thread. */
+struct listeners *listeners_open(const struct config *config, unsigned count, struct diag *diag);
+void listeners_close(struct listeners *listeners); /* and removes Unix sockets' names */
+
+/* The address as people write it: "http://127.0.0.1:8000", "unix:run/sluice.sock". */
+unsigned listeners_count(const struct listeners *listeners);
+const char *listeners_address(const struct listeners *listeners, unsigned index);
+
+/* Begins, and ends, accepting on a worker's loop: on its thread. False: no memory. */
+bool listener_begin(struct worker *worker, struct listeners *listeners);
+void listener_end(struct worker *worker);
+
+#endif

@@ -1,0 +1,218 @@
+#include "server/mount.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/mem.h"
+#include "server/files.h"
+
+enum { TELL_AGAIN_MS = 60 * 1000 };
+
+/* ---- Counting ------------------------------------------------------------------------------- */
+
+const char *drop_name(enum drop drop)
+{
+    static const char *const names[DROP_COUNT] = {
+        [DROP_NO_HANDLER] = "no handler",   [DROP_BAD_TYPE] = "bad type",
+        [DROP_BAD_EVENT] = "bad event",     [DROP_BAD_NAME] = "bad name",
+        [DROP_EVENTS_FULL] = "events full", [DROP_CLOSED] = "closed",
+        [DROP_EARLY] = "before accept",     [DROP_NOT_TEXT] = "not text",
+        [DROP_JOB] = "pool full",           [DROP_SLOW] = "slow reader",
+        [DROP_MISUSE] = "misuse",           [DROP_NO_MEMORY] = "no memory",
+    };
+    return names[drop];
+}
+
+/* FNV-1a of what tells one thing from another; never 0, and never long, whoever chose it. */
+static unsigned hash_of(enum drop drop, struct slice what)
+{
+    unsigned hash = 2166136261u ^ (unsigned)drop;
+    size_t size = what.size < 128 ? what.size : 128;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash * 16777619u) ^ (unsigned char)what.data[i];
+    hash = hash * 16777619u ^ (unsigned)what.size;
+    return hash ? hash : 1;
+}
+
+bool mount_drop(struct mount *mount, enum drop drop, struct slice what)
+{
+    atomic_fetch_add_explicit(&mount->dropped[drop], 1, memory_order_relaxed);
+    unsigned hash = hash_of(drop, what);
+    uint64_t now = clock_now();
+    int room = -1;
+    for (int i = 0; i < MOUNT_TOLD_MAX; i++) {
+        unsigned told = atomic_load(&mount->told[i].what);
+        bool recent = told != 0 && now - atomic_load(&mount->told[i].when) < TELL_AGAIN_MS;
+        if (recent && told == hash)
+            return false;
+        if (!recent && room < 0)
+            room = i;
+    }
+    if (room < 0)
+        return false; /* so many different things are somebody's game */
+    atomic_store(&mount->told[room].when, now);
+    atomic_store(&mount->told[room].what, hash);
+    return true;
+}
+
+/* ---- Making --------------------------------------------------------------------------------- */
+
+static struct generation *generation_of_file(const struct routing *routing, const char *file)
+{
+    for (unsigned i = 0; routing && i < routing->mount_count; i++) {
+        const struct mount *mount = &routing->mounts[i];
+        if (mount->generation && strcmp(mount->config->file, file) == 0)
+            return mount->generation;
+    }
+    return NULL;
+}
+
+static void open_consumer(struct mount *mount, struct plugin_cache *cache,
+                          const struct routing *now, struct diag *diag)
+{
+    const struct mount_config *config = mount->config;
+    struct generation *same = generation_of_file(mount->routing, config->file);
+    if (same) { /* a mount above has it */
+        mount->generation = generation_ref(same);
+        return;
+    }
+    struct plugin_fault fault = {.message = ""};
+    mount->generation =
+        generation_open(cache, config->file, generation_of_file(now, config->file), &fault);
+    if (!mount->generation)
+        diag_add(diag, DIAG_ERROR, &mount->routing->config->source, config->file_place,
+                 fault.hint[0] ? fault.hint : NULL, "cannot load \"%s\": %s", config->file_name,
+                 fault.message);
+}
+
+static void open_files(struct mount *mount, struct diag *diag)
+{
+    const struct mount_config *config = mount->config;
+    bool directory = config->kind == MOUNT_DIR;
+    mount->files = files_open(config->file, directory, config->max_age, config->csp);
+    if (!mount->files)
+        diag_add(diag, DIAG_ERROR, &mount->routing->config->source, config->file_place, NULL,
+                 "cannot open %s \"%s\": %s", directory ? "directory" : "file", config->file_name,
+                 strerror(errno));
+}
+
+static void routing_free(struct routing *routing)
+{
+    for (unsigned i = 0; i < routing->mount_count; i++) {
+        if (routing->mounts[i].generation)
+            generation_unref(routing->mounts[i].generation);
+        if (routing->mounts[i].files)
+            files_close(routing->mounts[i].files);
+    }
+    config_unref(routing->config);
+    mem_free(routing->mounts);
+    mem_free(routing);
+}
+
+static struct routing *routing_of(struct config *config)
+{
+    struct routing *routing = mem_zalloc(sizeof *routing);
+    struct mount *mounts = mem_zalloc((config->mount_count + 1) * sizeof *mounts);
+    if (!routing || !mounts) {
+        mem_free(routing);
+        mem_free(mounts);
+        return NULL;
+    }
+    routing->config = config_ref(config);
+    routing->mounts = mounts;
+    routing->mount_count = config->mount_count;
+    atomic_init(&routing->references, 1);
+    for (unsigned i = 0; i < config->mount_count; i++) {
+        mounts[i].config = &config->mounts[i];
+        mounts[i].routing = routing;
+    }
+    return routing;
+}
+
+struct routing *routing_new(struct config *config, struct plugin_cache *cache,
+                            const struct routing *now, struct diag *diag)
+{
+    struct routing *routing = routing_of(config);
+    if (!routing) {
+        diag_add(diag, DIAG_ERROR, &config->source, (struct place){0}, NULL, "no memory");
+        return NULL;
+    }
+    for (unsigned i = 0; i < routing->mount_count; i++) {
+        if (routing->mounts[i].config->kind == MOUNT_WS)
+            open_consumer(&routing->mounts[i], cache, now, diag);
+        else
+            open_files(&routing->mounts[i], diag);
+    }
+    if (diag->errors == 0)
+        return routing;
+    routing_free(routing);
+    return NULL;
+}
+
+bool routing_load(struct routing *routing, struct diag *diag)
+{
+    for (unsigned i = 0; i < routing->mount_count; i++) {
+        struct mount *mount = &routing->mounts[i];
+        if (!mount->generation || generation_load(mount->generation, NULL))
+            continue;
+        diag_add(diag, DIAG_ERROR, &routing->config->source, mount->config->file_place,
+                 "what the consumer logged may say why",
+                 "cannot load \"%s\": its load() returned false", mount->config->file_name);
+        return false;
+    }
+    return true;
+}
+
+struct mount *routing_mount(const struct routing *routing, const struct mount_config *config)
+{
+    return &routing->mounts[config - routing->config->mounts];
+}
+
+/* ---- Going ---------------------------------------------------------------------------------- */
+
+static struct {
+    pthread_mutex_t lock;
+    struct routing *first;
+    void (*wake)(void *context);
+    void *context;
+} idle = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void routing_on_idle(void (*wake)(void *context), void *context)
+{
+    idle.wake = wake;
+    idle.context = context;
+}
+
+struct routing *routing_ref(struct routing *routing)
+{
+    atomic_fetch_add_explicit(&routing->references, 1, memory_order_relaxed);
+    return routing;
+}
+
+void routing_unref(struct routing *routing)
+{
+    if (!routing || atomic_fetch_sub_explicit(&routing->references, 1, memory_order_acq_rel) > 1)
+        return;
+    pthread_mutex_lock(&idle.lock);
+    routing->next_idle = idle.first;
+    idle.first = routing;
+    pthread_mutex_unlock(&idle.lock);
+    if (idle.wake)
+        idle.wake(idle.context);
+}
+
+unsigned routing_reap(void)
+{
+    pthread_mutex_lock(&idle.lock);
+    struct routing *routing = idle.first;
+    idle.first = NULL;
+    pthread_mutex_unlock(&idle.lock);
+    unsigned count = 0;
+    for (; routing; count++) {
+        struct routing *next = routing->next_idle;
+        routing_free(routing);
+        routing = next;
+    }
+    return count;
+}

@@ -1,0 +1,85 @@
+/*
+ * server/mount: a routing table that serves: the config's mounts with the generations behind them.
+ *
+ * A routing is immutable and counted. New connections meet the newest one; each live connection
+ * holds the one it met, and through it its mount and its code. The last reference may go on any
+ * thread, inside a callback even, so a routing that nobody uses is put on a list that the main
+ * thread empties, as generations are.
+ */
+#ifndef SERVER_MOUNT_H
+#define SERVER_MOUNT_H
+
+#include <stdatomic.h>
+#include "base/log.h"
+#include "conf/config.h"
+#include "plugin/consumer.h"
+
+struct files; /* server/files */
+
+/* Why something was dropped. Each is counted by mount, and told at most once a minute. */
+enum drop {
+    DROP_NO_HANDLER,  /* an event whose type no handler is declared for */
+    DROP_BAD_TYPE,    /* an event without a type that could name a handler */
+    DROP_BAD_EVENT,   /* an event that could not be made or read */
+    DROP_BAD_NAME,    /* a group or channel name that is none */
+    DROP_EVENTS_FULL, /* an event, the oldest that waited for a busy consumer */
+    DROP_CLOSED,      /* an event or message for a connection that is closing */
+    DROP_EARLY,       /* a message sent before the handshake was answered */
+    DROP_NOT_TEXT,    /* a message to send that is not UTF-8, or not JSON */
+    DROP_JOB,         /* a job: the pool was full */
+    DROP_SLOW,        /* what a slow reader had still to get when it was closed */
+    DROP_MISUSE,      /* a call that the connection's state does not allow */
+    DROP_NO_MEMORY,
+    DROP_COUNT,
+};
+
+#define MOUNT_TOLD_MAX 16 /* different things that are told in a minute; the others only count */
+
+struct mount {
+    const struct mount_config *config;
+    struct routing *routing;
+    struct generation *generation; /* NULL for http */
+    struct files *files;           /* of http */
+    /* counters; any thread */
+    atomic_ulong dropped[DROP_COUNT];
+    atomic_ulong opened, refused, slow_callbacks;
+    struct {
+        atomic_uint what;      /* hash of what was told; 0: free */
+        _Atomic uint64_t when; /* clock_now */
+    } told[MOUNT_TOLD_MAX];
+};
+
+struct routing {
+    struct config *config; /* a reference */
+    unsigned mount_count;
+    struct mount *mounts; /* in the config's order */
+    atomic_uint references;
+    struct routing *next_idle;
+};
+
+const char *drop_name(enum drop drop);
+
+/*
+ * Makes a routing of the config: opens directories, maps consumers. `now`: the routing that
+ * serves, whose unchanged generations are taken over; or NULL. NULL with errors in diag, each at
+ * its place in routing.conf; nothing then has changed. Main thread.
+ */
+struct routing *routing_new(struct config *config, struct plugin_cache *cache,
+                            const struct routing *now, struct diag *diag);
+/* Calls load(NULL) of the generations that are new. False with an error in diag. Main thread. */
+bool routing_load(struct routing *routing, struct diag *diag);
+struct routing *routing_ref(struct routing *routing); /* any thread */
+void routing_unref(struct routing *routing);          /* any thread */
+/* Frees the routings nobody uses; main thread, never inside a callback. Gives how many went. */
+unsigned routing_reap(void);
+/* Is told, on whichever thread, that there is something to reap. Set before any routing is made. */
+void routing_on_idle(void (*wake)(void *context), void *context);
+
+/* The mount of a config's line within this routing. */
+struct mount *routing_mount(const struct routing *routing, const struct mount_config *config);
+
+/* Counts, and says whether to tell: the first of this kind (`what` tells kinds apart; may be empty)
+ * within a minute. */
+bool mount_drop(struct mount *mount, enum drop drop, struct slice what);
+
+#endif

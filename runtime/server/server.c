@@ -1,0 +1,213 @@
+#include "server/server.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "layer/local.h"
+#include "server/dispatch.h"
+#include "server/fanout.h"
+#include "server/listener.h"
+
+enum { RESERVED_FILES = 64 }; /* descriptors that are not connections: logs, files, loops, copies */
+
+/* ---- Making --------------------------------------------------------------------------------- */
+
+static unsigned loop_count_of(const struct config *config)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (config->loops > 0)
+        return config->loops;
+    return cores > 0 ? (unsigned)cores : 1;
+}
+
+/* `server connections=auto`: what the limit of open files leaves. */
+static unsigned connection_limit_of(const struct config *config)
+{
+    struct rlimit files;
+    if (config->server.connections > 0)
+        return config->server.connections;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur <= 2 * RESERVED_FILES)
+        return RESERVED_FILES;
+    rlim_t left = files.rlim_cur - RESERVED_FILES;
+    return left > UINT32_MAX ? UINT32_MAX : (unsigned)left;
+}
+
+static void wake_workers(void *context)
+{
+    struct server *server = context;
+    for (unsigned i = 0; i < server->worker_count; i++)
+        worker_pool_has_room(server->workers[i]);
+}
+
+static bool make_workers(struct server *server, unsigned count)
+{
+    server->workers = mem_zalloc(count * sizeof(struct worker *));
+    server->loops = mem_zalloc(count * sizeof(struct loop *));
+    if (!server->workers || !server->loops)
+        return false;
+    for (; server->worker_count < count; server->worker_count++) {
+        struct worker *worker = worker_new(server, server->worker_count, server->routing);
+        if (!worker)
+            return false;
+        server->workers[server->worker_count] = worker;
+        server->loops[server->worker_count] = worker->loop;
+    }
+    return true;
+}
+
+static bool make_parts(struct server *server, const struct config *config)
+{
+    if (!make_workers(server, loop_count_of(config)))
+        return false;
+    server->layer = layer_local_new(server->loops, server->worker_count, fanout_deliver, server);
+    server->jobs = jobs_new(config->pool_threads, config->pool_queue, call_forget);
+    if (!server->layer || !server->jobs)
+        return false;
+    jobs_on_room(server->jobs, wake_workers, server);
+    return true;
+}
+
+struct server *server_new(struct plugin_cache *cache, struct routing *routing, struct diag *diag)
+{
+    struct server *server = mem_zalloc(sizeof *server);
+    const struct config *config = routing->config;
+    if (server) {
+        server->cache = cache;
+        server->routing = routing_ref(routing);
+        server->connection_limit = connection_limit_of(config);
+        if (make_parts(server, config)) {
+            server->listeners = listeners_open(config, server->worker_count, diag);
+            if (server->listeners)
+                return server;
+        } else {
+            diag_add(diag, DIAG_ERROR, &config->source, (struct place){0}, NULL,
+                     "cannot start: no memory, threads or descriptors");
+        }
+        server_free(server, 0);
+        return NULL;
+    }
+    diag_add(diag, DIAG_ERROR, &config->source, (struct place){0}, NULL, "cannot start: no memory");
+    return NULL;
+}
+
+bool server_start(struct server *server)
+{
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        if (!worker_start(server->workers[i]))
+            return false;
+        server->started++;
+    }
+    return true;
+}
+
+/* ---- Changing ------------------------------------------------------------------------------- */
+
+bool server_set_routing(struct server *server, struct routing *routing)
+{
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        if (!worker_set_routing(server->workers[i], routing))
+            return false;
+    }
+    routing_unref(server->routing);
+    server->routing = routing_ref(routing);
+    return true;
+}
+
+/* ---- Counting ------------------------------------------------------------------------------- */
+
+bool server_admit(struct server *server)
+{
+    if (atomic_fetch_add(&server->open, 1) < server->connection_limit) {
+        atomic_fetch_add_explicit(&server->accepted, 1, memory_order_relaxed);
+        return true;
+    }
+    atomic_fetch_sub(&server->open, 1);
+    return false;
+}
+
+void server_leave(struct server *server)
+{
+    atomic_fetch_sub(&server->open, 1);
+}
+
+/* ---- Watching ------------------------------------------------------------------------------- */
+
+/* A callback that was under way at the last look, and is the same one still. */
+static void watch_worker(struct worker *worker, uint64_t now)
+{
+    struct worker_watch *watch = &worker->watch;
+    unsigned long calls = atomic_load_explicit(&watch->calls, memory_order_acquire);
+    const char *callback = atomic_load_explicit(&watch->callback, memory_order_relaxed);
+    const struct mount *mount = atomic_load_explicit(&watch->mount, memory_order_relaxed);
+    if (!callback || calls != worker->seen_calls) {
+        worker->seen_calls = calls;
+        worker->seen_at = now;
+        worker->seen_told = false;
+        return;
+    }
+    /* Routings are freed by this thread, so the mount is there even if the callback just ended. */
+    uint32_t limit = mount->config->limits.callback;
+    if (limit == 0 || now - worker->seen_at < limit || worker->seen_told)
+        return;
+    worker->seen_told = true;
+    log_write(LOG_WARN, "callback.stuck", LOG_STR("mount", mount->config->route),
+              LOG_STR("callback", callback), LOG_INT("ms", now - worker->seen_at),
+              LOG_INT("limit", limit), LOG_INT("loop", loop_index(worker->loop)));
+}
+
+void server_watch(struct server *server)
+{
+    uint64_t now = clock_coarse();
+    for (unsigned i = 0; i < server->worker_count; i++)
+        watch_worker(server->workers[i], now);
+}
+
+/* ---- Stopping ------------------------------------------------------------------------------- */
+
+void server_stop(struct server *server, bool now)
+{
+    if (!server->stopping)
+        atomic_store(&server->workers_left, server->worker_count);
+    server->stopping = true;
+    for (unsigned i = 0; i < server->worker_count; i++)
+        worker_stop(server->workers[i], now);
+}
+
+void server_worker_stopped(struct server *server)
+{
+    if (atomic_fetch_sub(&server->workers_left, 1) == 1 && server->on_stopped)
+        server->on_stopped(server->context);
+}
+
+bool server_free(struct server *server, unsigned patience)
+{
+    /* The pool first: its callbacks post to the loops. */
+    if (server->jobs && !jobs_free(server->jobs, patience))
+        return false;
+    for (unsigned i = 0; i < server->started; i++)
+        loop_stop(server->workers[i]->loop);
+    for (unsigned i = 0; i < server->started; i++)
+        loop_join(server->workers[i]->loop);
+    for (unsigned i = 0; i < server->worker_count; i++)
+        worker_free(server->workers[i]);
+    if (server->layer)
+        layer_free(server->layer);
+    listeners_close(server->listeners);
+    routing_unref(server->routing);
+    mem_free(server->workers);
+    mem_free(server->loops);
+    mem_free(server);
+    return true;
+}
+
+unsigned server_address_count(const struct server *server)
+{
+    return listeners_count(server->listeners);
+}
+
+const char *server_address(const struct server *server, unsigned index)
+{
+    return listeners_address(server->listeners, index);
+}

@@ -1,0 +1,60 @@
+/*
+ * server/server: the loops, the layer and the pool that serve one routing.conf.
+ */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "server/worker.h"
+
+/* Owned by main. Its fields are set before the loops start and then only read, but for the atomic
+ * ones. */
+struct server {
+    struct plugin_cache *cache;
+    struct routing *routing; /* what serves now; main thread */
+    struct layer *layer;
+    struct jobs *jobs;
+    unsigned worker_count;
+    unsigned started; /* of the workers: their threads run */
+    bool stopping;
+    struct worker **workers;
+    struct loop **loops; /* theirs, for the layer */
+    struct listeners *listeners;
+    unsigned connection_limit;
+    atomic_uint open;         /* connections */
+    atomic_uint workers_left; /* of a stop: those that still have connections */
+    atomic_ulong accepted, refused;
+    atomic_ulong undelivered;          /* events for which there was nobody, or no memory */
+    void (*on_stopped)(void *context); /* told on a worker's thread, when the last one is through */
+    void *context;
+};
+
+/* Opens sockets and threads for a routing (a reference is taken), but does not serve yet. NULL
+ * with errors in diag. Main thread, as everything here that does not say otherwise. */
+struct server *server_new(struct plugin_cache *cache, struct routing *routing, struct diag *diag);
+bool server_start(struct server *server);
+
+/* New connections meet this routing from now on; live ones stay with the one they met. */
+bool server_set_routing(struct server *server, struct routing *routing);
+
+/* Stops: as worker_stop. on_stopped is told when all connections are gone. */
+void server_stop(struct server *server, bool now);
+
+/* Names callbacks that hold a loop right now; called now and then. */
+void server_watch(struct server *server);
+
+/* After on_stopped, or without: joins the loops, ends the pool (waiting `patience` ms for callbacks
+ * that block), frees. False: something would not end, and its memory is left. */
+bool server_free(struct server *server, unsigned patience);
+
+/* The addresses served, as "http://127.0.0.1:8000" or "unix:PATH", for people. */
+unsigned server_address_count(const struct server *server);
+const char *server_address(const struct server *server, unsigned index);
+
+/* A worker's thread: it has no connection left of those a stop was to close. */
+void server_worker_stopped(struct server *server);
+
+/* Any thread. False: as many are open as may be. */
+bool server_admit(struct server *server);
+void server_leave(struct server *server);
+
+#endif

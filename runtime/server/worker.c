@@ -1,0 +1,186 @@
+#include "server/worker.h"
+
+#include <stdio.h>
+#include "base/mem.h"
+#include "server/conn.h"
+#include "server/dispatch.h"
+#include "server/fanout.h"
+#include "server/listener.h"
+#include "server/server.h"
+
+/* ---- Turns ---------------------------------------------------------------------------------- */
+
+/* Events first: what they send leaves with the rest. */
+static bool worker_turn(struct loop *loop, void *context)
+{
+    (void)loop;
+    struct worker *worker = context;
+    bool more = fanout_turn(worker);
+    return conn_turn(worker) || more;
+}
+
+static void worker_sweep(struct loop *loop, struct timer *timer)
+{
+    struct worker *worker = (struct worker *)((char *)timer - offsetof(struct worker, sweep));
+    uint64_t now = loop_now(loop);
+    struct conn *conn;
+    TAILQ_FOREACH (conn, &worker->conns, link) {
+        conn_sweep(conn, now);
+    }
+    timer_set(worker->timers, timer, now + WORKER_SWEEP_MS);
+}
+
+/* The pool has room for a task that it had refused. */
+static void worker_room(struct loop *loop, struct loop_message *message)
+{
+    (void)message;
+    struct worker *worker = loop_data(loop);
+    atomic_flag_clear(&worker->room_posted);
+    dispatch_resume(worker);
+}
+
+/* ---- Beginning and end ---------------------------------------------------------------------- */
+
+struct worker *worker_new(struct server *server, unsigned index, struct routing *routing)
+{
+    char name[16];
+    struct worker *worker = mem_zalloc(sizeof *worker);
+    if (!worker)
+        return NULL;
+    snprintf(name, sizeof name, "loop-%u", index);
+    worker->server = server;
+    worker->routing = routing_ref(routing);
+    TAILQ_INIT(&worker->conns);
+    TAILQ_INIT(&worker->ready);
+    TAILQ_INIT(&worker->stalled);
+    worker->turn = (struct loop_hook){.run = worker_turn, .context = worker};
+    worker->sweep.run = worker_sweep;
+    worker->room.run = worker_room;
+    worker->receive = mem_alloc(WORKER_RECEIVE_SIZE + 1);
+    worker->fanout = fanout_new();
+    worker->loop = loop_new(index, name);
+    worker->timers = worker->loop ? timers_new(worker->loop) : NULL;
+    if (worker->timers && worker->receive && worker->fanout &&
+        timer_set(worker->timers, &worker->sweep, loop_now(worker->loop) + WORKER_SWEEP_MS)) {
+        loop_set_data(worker->loop, worker);
+        loop_add_hook(worker->loop, &worker->turn);
+        return worker;
+    }
+    worker_free(worker);
+    return NULL;
+}
+
+void worker_free(struct worker *worker)
+{
+    if (!worker)
+        return;
+    listener_end(worker);
+    if (worker->loop)
+        loop_free(worker->loop); /* what its mailbox still holds may use all of the rest */
+    fanout_free(worker->fanout);
+    outbox_pool_free(&worker->pool);
+    timers_free(worker->timers);
+    routing_unref(worker->routing);
+    mem_free(worker->receive);
+    mem_free(worker);
+}
+
+static void worker_begin(struct loop *loop, void *context)
+{
+    (void)loop;
+    struct worker *worker = context;
+    if (!listener_begin(worker, worker->server->listeners))
+        log_write(LOG_ERROR, "listener.failed", LOG_STR("why", "no memory"));
+}
+
+static void worker_end(struct loop *loop, void *context)
+{
+    (void)loop;
+    (void)context;
+    call_forget();
+}
+
+bool worker_start(struct worker *worker)
+{
+    return loop_start(worker->loop, worker_begin, worker_end, worker);
+}
+
+/* ---- Messages ------------------------------------------------------------------------------- */
+
+struct routing_message {
+    struct loop_message message; /* first */
+    struct routing *routing;     /* a reference */
+};
+
+static void take_routing(struct loop *loop, struct loop_message *message)
+{
+    struct routing_message *taken = (struct routing_message *)message;
+    struct worker *worker = loop_data(loop);
+    routing_unref(worker->routing);
+    worker->routing = taken->routing;
+    mem_free(taken);
+}
+
+bool worker_set_routing(struct worker *worker, struct routing *routing)
+{
+    struct routing_message *message = mem_alloc(sizeof *message);
+    if (!message)
+        return false;
+    *message = (struct routing_message){{.run = take_routing}, routing_ref(routing)};
+    loop_post(worker->loop, &message->message);
+    return true;
+}
+
+void worker_pool_has_room(struct worker *worker)
+{
+    if (!atomic_flag_test_and_set(&worker->room_posted))
+        loop_post(worker->loop, &worker->room);
+}
+
+/* ---- Stopping ------------------------------------------------------------------------------- */
+
+static void say_if_empty(struct worker *worker)
+{
+    if (!worker->stopping || worker->conn_count > 0 || worker->stopped)
+        return;
+    worker->stopped = true;
+    server_worker_stopped(worker->server);
+}
+
+void worker_conn_left(struct worker *worker)
+{
+    worker->conn_count--;
+    say_if_empty(worker);
+}
+
+static void worker_close_all(struct worker *worker, bool now)
+{
+    struct conn *conn;
+    listener_end(worker);
+    worker->stopping = true;
+    TAILQ_FOREACH (conn, &worker->conns, link) {
+        conn_stop(conn, now);
+    }
+    say_if_empty(worker);
+}
+
+static void stop_run(struct loop *loop, struct loop_message *message)
+{
+    (void)message;
+    worker_close_all(loop_data(loop), false);
+}
+
+static void cut_run(struct loop *loop, struct loop_message *message)
+{
+    (void)message;
+    worker_close_all(loop_data(loop), true);
+}
+
+void worker_stop(struct worker *worker, bool now)
+{
+    struct loop_message *message = now ? &worker->cut : &worker->stop;
+    if (message->run)
+        return; /* is said already */
+    message->run = now ? cut_run : stop_run;
+    loop_post(worker->loop, message);
+}

@@ -1,0 +1,77 @@
+/*
+ * server/worker: a loop and what the server keeps on it. Its thread alone touches it.
+ */
+#ifndef SERVER_WORKER_H
+#define SERVER_WORKER_H
+
+#include <stdatomic.h>
+#include <sys/queue.h>
+#include "layer/layer.h"
+#include "loop/jobs.h"
+#include "loop/loop.h"
+#include "loop/timer.h"
+#include "server/mount.h"
+#include "server/outbox.h"
+
+struct conn;
+struct event;
+struct fanout;
+
+TAILQ_HEAD(conn_list, conn);
+
+#define WORKER_SWEEP_MS     1000         /* between two looks at timeouts */
+#define WORKER_RECEIVE_SIZE (512 * 1024) /* bytes received at once, of any connection */
+
+struct worker {
+    struct server *server;
+    struct loop *loop;
+    struct timers *timers;
+    struct routing *routing; /* what new connections meet; a reference */
+    uint8_t *receive;        /* WORKER_RECEIVE_SIZE bytes and one more, for a zero byte */
+    struct outbox_pool pool;
+    struct conn_list conns;   /* all of them */
+    struct conn_list ready;   /* to be looked at when the turn ends: see conn_turn */
+    struct conn_list stalled; /* with a task that the pool had no room for */
+    unsigned conn_count;
+    struct group *groups; /* who on this loop is in which: server/group */
+    struct membership *memberships;
+    uint64_t moment;          /* counts joins and arrivals of events, to tell which was first */
+    struct channel *channels; /* channel name -> connection: server/group */
+    struct fanout *fanout;    /* events on their way to connections: server/fanout */
+    struct timer sweep;
+    struct listener *listeners;
+    struct loop_hook turn;
+    bool stopping;                 /* takes no connection any more */
+    bool stopped;                  /* and has none any more, which the server knows */
+    struct loop_message stop, cut; /* posted once each, by the main thread */
+    struct loop_message room;      /* posted when the pool has room again */
+    atomic_flag room_posted;
+    struct worker_watch {               /* read by the watchdog's thread */
+        _Atomic(const char *) callback; /* a literal; NULL: none is running */
+        _Atomic(struct mount *) mount;
+        atomic_ulong calls; /* counts begins and ends */
+    } watch;
+    unsigned long seen_calls; /* the watchdog's own: what it saw last... */
+    uint64_t seen_at;         /* ...since when, by clock_coarse... */
+    bool seen_told;           /* ...and whether it has said so */
+};
+
+/* One for each loop; `server` is opaque to it. NULL without memory. Main thread. */
+struct worker *worker_new(struct server *server, unsigned index, struct routing *routing);
+void worker_free(struct worker *worker); /* its loop joined */
+bool worker_start(struct worker *worker);
+
+/* A thread of the pool: what was refused may be tried again. */
+void worker_pool_has_room(struct worker *worker);
+
+/* Any thread: from now on new connections meet this routing. False without memory. */
+bool worker_set_routing(struct worker *worker, struct routing *routing);
+
+/* Any thread. Stops accepting, and closes every connection: 1001 and the closing handshake; with
+ * `now`, the lines are cut. The server is told when the last one is gone. */
+void worker_stop(struct worker *worker, bool now);
+
+/* Its thread: one connection less. */
+void worker_conn_left(struct worker *worker);
+
+#endif
