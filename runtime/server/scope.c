@@ -98,7 +98,7 @@ struct scope *scope_new(const struct http_request *request, struct slice path,
 
     for (unsigned i = 0; i < count; i++)
         size += strlen(pattern_capture_name(pattern, i)) + captures[i].text.size + 2;
-    if (size >= NOWHERE)
+    if (size > INT_MAX) /* json-c's lengths are ints */
         return NULL;
 
     struct scope *scope = mem_alloc(sizeof *scope + count * sizeof(struct param) + size);

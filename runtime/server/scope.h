@@ -6,7 +6,8 @@
  * since few consumers ask for much, and all connections pay for what is kept.
  *
  * Strings stay valid until the scope is freed. They are NULL where there is no such thing, where
- * it holds a zero byte, or without memory.
+ * it holds a zero byte, or without memory. Path, params and queries are UTF-8; headers and cookies
+ * are the bytes that came.
  */
 #ifndef SERVER_SCOPE_H
 #define SERVER_SCOPE_H
