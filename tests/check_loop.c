@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -319,6 +320,32 @@ START_TEST(hooks_run_in_order_and_may_ask_for_another_turn)
 }
 END_TEST
 
+static atomic_int idle_turns;
+
+static bool count_idle(struct loop *loop, void *context)
+{
+    (void)context;
+    return atomic_fetch_add(&idle_turns, 1) == 0 && loop_index(loop) == 0; /* one more, once */
+}
+
+START_TEST(a_loop_with_nothing_to_do_sleeps)
+{
+    struct signal_message message = {.message.run = signal_run};
+    struct loop_hook hook = {.run = count_idle};
+    struct loop *loop = new_loop(0);
+
+    sem_init(&message.done, 0, 0);
+    loop_add_hook(loop, &hook);
+    ck_assert(loop_start(loop, NULL, NULL, NULL));
+    loop_post(loop, &message.message);
+    wait_for(&message.done);
+    usleep(50000);
+    ck_assert_int_le(idle_turns, 4);
+    end_loop(loop);
+    sem_destroy(&message.done);
+}
+END_TEST
+
 static void stop_when_readable(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
@@ -605,6 +632,7 @@ int main(void)
     tcase_add_test(tcase, what_a_message_posts_waits_for_the_next_turn);
     tcase_add_test(tcase, what_a_hook_posts_is_run_without_waiting);
     tcase_add_test(tcase, hooks_run_in_order_and_may_ask_for_another_turn);
+    tcase_add_test(tcase, a_loop_with_nothing_to_do_sleeps);
     tcase_add_test(tcase, messages_that_go_on_for_ever_do_not_starve_sockets);
     tcase_add_test(tcase, now_is_one_moment_in_a_turn);
 
