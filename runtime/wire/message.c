@@ -295,7 +295,7 @@ static enum message_result finish_frame(struct message_partial *partial, struct 
         return MESSAGE_MORE;
     partial->opcode = FRAME_CONTINUATION;
     if (opcode == FRAME_TEXT && !utf8_complete(&partial->utf8))
-        return fault(message, FAULT_NOT_UTF8, "text that ends within a character");
+        return fault(message, FAULT_NOT_UTF8, "text that is not UTF-8");
     if (partial->data == NULL) /* as empty as all its fragments */
         return finish_message(opcode, nothing, 0, message);
     partial->data[partial->size] = 0;
