@@ -21,7 +21,8 @@ struct json_object;
 #define VALUE_DEPTH_MAX 64 /* arrays and maps within each other */
 
 /* What a value is told to. Each function gives false when it can't go on; the source then stops
- * and gives false too. Counts are known when a container begins. Keys and strings are UTF-8. */
+ * and gives false too. Counts are known when a container begins. Keys and strings are UTF-8,
+ * and keys hold no zero byte: json-c's end at one, so that two keys could become the same. */
 struct value_sink {
     bool (*null)(struct value_sink *sink);
     bool (*boolean)(struct value_sink *sink, bool value);
@@ -35,27 +36,37 @@ struct value_sink {
     bool (*map_begin)(struct value_sink *sink, size_t count);
     bool (*key)(struct value_sink *sink, const char *data, size_t size);
     bool (*map_end)(struct value_sink *sink);
+    /* NULL, or: takes over a reference to a tree, which becomes part of what the sink makes. Where
+     * it gives false the reference stays the caller's. */
+    bool (*tree)(struct value_sink *sink, struct json_object *value);
 };
 
 /* Tells a json-c tree (NULL is null). False: too deep, a string or key that is not UTF-8, or the
  * sink said so. */
 bool value_tell(struct json_object *value, struct value_sink *sink);
 
-/* A sink that makes a json-c tree. */
+/* A sink that makes a json-c tree. Of a repeated key the last value counts, at the first one's
+ * place. A key with a zero byte is refused. A tree that is handed over becomes part as it is, unchecked.
+ *
+ * json-c seeds its string hash from the kernel's randomness, once a process, so that a sender
+ * can't choose keys that all fall into one place of a table. */
 struct value_builder {
     struct value_sink sink;
-    struct json_object *stack[VALUE_DEPTH_MAX + 1]; /* open containers, outermost first */
+    struct json_object *stack[VALUE_DEPTH_MAX]; /* open containers, outermost first */
     unsigned depth;
-    char *key; /* waiting for its value */
+    char *key;         /* waiting for its value */
+    char key_room[48]; /* where a short one waits */
     struct json_object *result;
     bool done;
+    bool no_memory; /* that is why a function gave false */
 };
 
 void value_builder_init(struct value_builder *builder);
 /* What was built, the caller's; after false from the source, frees what there is and gives NULL. */
 struct json_object *value_builder_take(struct value_builder *builder, bool ok);
 
-/* Bytes that are not text, as a json-c value that knows it is bytes; NULL without memory. */
+/* Bytes that are not text, as a json-c value that knows it is bytes; NULL without memory. It is a
+ * json-c string, which json-c itself prints as null; json_object_deep_copy refuses it. */
 struct json_object *value_bytes_new(const void *data, size_t size);
 bool value_is_bytes(const struct json_object *value);
 const void *value_bytes(const struct json_object *value, size_t *size); /* NULL: it is none */

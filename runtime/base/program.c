@@ -1,0 +1,410 @@
+/*
+ * base/program: what a template is compiled to.
+ *
+ * One pass, a function for each kind of thing that may stand in a template. No step and no word is
+ * longer than the text it comes from, so room for both is made once, and the words never move.
+ */
+#include "base/program.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "base/utf8.h"
+
+struct compiler {
+    const char *text, *at, *end;
+    struct step *step; /* the next one */
+    char *word;        /* where the next word goes */
+    unsigned depth;
+    const char *why; /* what is wrong at `at` */
+};
+
+static bool compile_value(struct compiler *compiler);
+
+static bool broken(struct compiler *compiler, const char *why)
+{
+    compiler->why = why;
+    return false;
+}
+
+static struct step *add_step(struct compiler *compiler, enum step_kind kind)
+{
+    struct step *step = compiler->step++;
+
+    step->kind = kind;
+    return step;
+}
+
+static void skip_blanks(struct compiler *compiler)
+{
+    compiler->at += strspn(compiler->at, " \t\r\n");
+}
+
+static bool take(struct compiler *compiler, char byte)
+{
+    skip_blanks(compiler);
+    if (*compiler->at != byte)
+        return false;
+    compiler->at++;
+    return true;
+}
+
+/* ---- Conversions ---- */
+
+static const char *read_stars(const char *at, struct conversion *conversion)
+{
+    if (*at == '*') {
+        conversion->stars++;
+        return at + 1;
+    }
+    return at + strspn(at, "0123456789");
+}
+
+static const char *read_length(const char *at, struct conversion *conversion)
+{
+    static const struct {
+        char text[3];
+        uint8_t length;
+    } lengths[] = {
+        {"hh", LENGTH_HH}, {"h", LENGTH_H}, {"ll", LENGTH_LL}, {"l", LENGTH_L},
+        {"z", LENGTH_Z},   {"j", LENGTH_J}, {"t", LENGTH_T},   {"L", LENGTH_LONG_DOUBLE},
+    };
+
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        size_t size = strlen(lengths[i].text);
+
+        if (strncmp(at, lengths[i].text, size) == 0) {
+            conversion->length = lengths[i].length;
+            return at + size;
+        }
+    }
+    return at;
+}
+
+const char *conversion_read(const char *at, struct conversion *conversion)
+{
+    const char *begin = at + 1;
+
+    *conversion = (struct conversion){.length = LENGTH_NONE};
+    at = begin + strspn(begin, "-+ #0'I");
+    at = read_stars(at, conversion);
+    if (*at == '.')
+        at = read_stars(at + 1, conversion);
+    conversion->decorated = at > begin;
+    at = read_length(at, conversion);
+    conversion->letter = *at;
+    return *at != '\0' ? at + 1 : at;
+}
+
+static bool allowed(const struct conversion *conversion)
+{
+    switch (conversion->letter) {
+    case 's':
+    case 'p':
+    case 'g':
+        return conversion->length == LENGTH_NONE;
+    case 'd':
+    case 'i':
+    case 'u':
+        return conversion->length != LENGTH_LONG_DOUBLE;
+    default:
+        return false;
+    }
+}
+
+static bool compile_conversion(struct compiler *compiler, enum step_kind kind)
+{
+    struct conversion conversion;
+    const char *behind = conversion_read(compiler->at, &conversion);
+
+    if (conversion.decorated)
+        return broken(compiler, "a conversion takes no flags, width or precision here");
+    if (!allowed(&conversion))
+        return broken(compiler, "no such conversion; there are %s, %p, %g, %hhd for a bool, and "
+                                "%d, %i, %u with h, hh, l, ll, z, j or t");
+    if (kind == STEP_TEXT_ARGUMENT && conversion.letter == 'p')
+        return broken(compiler, "%p can't stand inside quotes");
+    add_step(compiler, kind)->conversion = conversion;
+    compiler->at = behind;
+    return true;
+}
+
+/* ---- Strings ---- */
+
+static bool compile_escape(struct compiler *compiler)
+{
+    size_t written, length;
+
+    if (compiler->at[1] == '\'') { /* which JSON, having no single quotes, does not know */
+        *compiler->word++ = '\'';
+        compiler->at += 2;
+        return true;
+    }
+    length = json_unescape(compiler->at, (size_t)(compiler->end - compiler->at), compiler->word,
+                           &written);
+    if (length == 0)
+        return broken(compiler, "no such escape, or half a surrogate pair");
+    compiler->word += written;
+    compiler->at += length;
+    return true;
+}
+
+/* Words up to the closing quote or a conversion, into the pool. */
+static bool compile_words(struct compiler *compiler, char quote, struct slice *words)
+{
+    words->data = compiler->word;
+    for (;;) {
+        char c = *compiler->at;
+
+        if (c == quote || (c == '%' && compiler->at[1] != '%'))
+            break;
+        if (c == '\0')
+            return broken(compiler, "a quote is missing: the text ends within a string");
+        if ((unsigned char)c < 0x20)
+            return broken(compiler, "a control byte inside quotes must be escaped, as \\n is");
+        if (c == '\\') {
+            if (!compile_escape(compiler))
+                return false;
+            continue;
+        }
+        *compiler->word++ = c;
+        compiler->at += c == '%' ? 2 : 1;
+    }
+    words->size = (size_t)(compiler->word - words->data);
+    return true;
+}
+
+static bool compile_string(struct compiler *compiler)
+{
+    char quote = *compiler->at++;
+    struct step *first = add_step(compiler, STEP_STRING);
+
+    if (!compile_words(compiler, quote, &first->words))
+        return false;
+    if (*compiler->at == quote) {
+        compiler->at++;
+        return true;
+    }
+
+    /* It is put together: what was said so far is its first part. */
+    struct slice words = first->words;
+
+    first->kind = STEP_TEXT_BEGIN;
+    for (;;) {
+        if (words.size > 0)
+            add_step(compiler, STEP_TEXT_WORDS)->words = words;
+        if (*compiler->at == quote)
+            break;
+        if (!compile_conversion(compiler, STEP_TEXT_ARGUMENT) ||
+            !compile_words(compiler, quote, &words))
+            return false;
+    }
+    compiler->at++;
+    add_step(compiler, STEP_TEXT_END);
+    return true;
+}
+
+/* ---- Containers ---- */
+
+static bool is_bare(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '$';
+}
+
+static bool compile_bare_key(struct compiler *compiler, struct slice *words)
+{
+    if (!is_bare(*compiler->at) || (*compiler->at >= '0' && *compiler->at <= '9'))
+        return broken(compiler, "a key must stand here");
+    words->data = compiler->word;
+    while (is_bare(*compiler->at))
+        *compiler->word++ = *compiler->at++;
+    words->size = (size_t)(compiler->word - words->data);
+    return true;
+}
+
+static bool compile_key(struct compiler *compiler)
+{
+    struct step *key = add_step(compiler, STEP_KEY);
+    char quote;
+
+    skip_blanks(compiler);
+    quote = *compiler->at;
+    if (quote == '"' || quote == '\'') {
+        compiler->at++;
+        if (!compile_words(compiler, quote, &key->words))
+            return false;
+        if (*compiler->at != quote)
+            return broken(compiler, "a conversion can't be in a key");
+        compiler->at++;
+    } else if (quote == '%') {
+        return broken(compiler, "a conversion can't be a key");
+    } else if (!compile_bare_key(compiler, &key->words)) {
+        return false;
+    }
+    if (memchr(key->words.data, '\0', key->words.size) != NULL)
+        return broken(compiler, "a key can't hold a zero byte");
+    return take(compiler, ':') || broken(compiler, "a colon must stand here, behind the key");
+}
+
+static bool compile_member(struct compiler *compiler)
+{
+    return compile_key(compiler) && compile_value(compiler);
+}
+
+static bool compile_container(struct compiler *compiler, enum step_kind begin, enum step_kind end,
+                              char bracket, bool (*compile_one)(struct compiler *))
+{
+    struct step *first = add_step(compiler, begin);
+    size_t count = 0;
+
+    if (compiler->depth == VALUE_DEPTH_MAX)
+        return broken(compiler, "arrays and objects stand too deep within each other");
+    compiler->depth++;
+    compiler->at++;
+    if (!take(compiler, bracket)) {
+        do {
+            if (!compile_one(compiler))
+                return false;
+            count++;
+        } while (take(compiler, ','));
+        if (!take(compiler, bracket))
+            return broken(compiler, bracket == ']' ? "a comma or ] must stand here"
+                                                   : "a comma or } must stand here");
+    }
+    compiler->depth--;
+    first->count = count;
+    add_step(compiler, end);
+    return true;
+}
+
+/* ---- Values ---- */
+
+static bool compile_number(struct compiler *compiler)
+{
+    struct number number;
+    size_t size = number_read(compiler->at, (size_t)(compiler->end - compiler->at), &number);
+
+    if (size == 0)
+        return broken(compiler, "this is no number, or too large for one");
+    compiler->at += size;
+    switch (number.kind) {
+    case NUMBER_INTEGER:
+        add_step(compiler, STEP_INTEGER)->integer = number.integer;
+        break;
+    case NUMBER_NATURAL:
+        add_step(compiler, STEP_NATURAL)->natural = number.natural;
+        break;
+    case NUMBER_REAL:
+        add_step(compiler, STEP_REAL)->real = number.real;
+        break;
+    }
+    return true;
+}
+
+static bool compile_word(struct compiler *compiler)
+{
+    const char *at = compiler->at;
+    size_t size = 0;
+
+    while (is_bare(at[size]))
+        size++;
+    compiler->at += size;
+    if (slice_equal((struct slice){at, size}, SLICE("null"))) {
+        add_step(compiler, STEP_NULL);
+        return true;
+    }
+    if (slice_equal((struct slice){at, size}, SLICE("true")) ||
+        slice_equal((struct slice){at, size}, SLICE("false"))) {
+        add_step(compiler, STEP_BOOLEAN)->boolean = size == 4;
+        return true;
+    }
+    compiler->at = at;
+    return broken(compiler,
+                  size > 0 ? "a word that is a value must be quoted" : "a value must stand here");
+}
+
+static bool compile_value(struct compiler *compiler)
+{
+    skip_blanks(compiler);
+    switch (*compiler->at) {
+    case '{':
+        return compile_container(compiler, STEP_MAP_BEGIN, STEP_MAP_END, '}', compile_member);
+    case '[':
+        return compile_container(compiler, STEP_ARRAY_BEGIN, STEP_ARRAY_END, ']', compile_value);
+    case '"':
+    case '\'':
+        return compile_string(compiler);
+    case '%':
+        return compile_conversion(compiler, STEP_ARGUMENT);
+    case '-':
+    case '0' ... '9':
+        return compile_number(compiler);
+    default:
+        return compile_word(compiler);
+    }
+}
+
+static bool compile(struct compiler *compiler)
+{
+    if (!utf8_valid(compiler->text, (size_t)(compiler->end - compiler->text)))
+        return broken(compiler, "the text is not UTF-8");
+    if (!compile_value(compiler))
+        return false;
+    skip_blanks(compiler);
+    return *compiler->at == '\0' || broken(compiler, "nothing more can stand behind the value");
+}
+
+/* Gives back the steps that were not needed. */
+static void shrink(struct program *program)
+{
+    struct step *steps = mem_realloc(program->steps, program->count * sizeof *steps);
+
+    if (steps != NULL)
+        program->steps = steps;
+}
+
+struct program *program_new(const char *text, const char **why, size_t *at)
+{
+    struct program *program = mem_zalloc(sizeof *program);
+    size_t size = strlen(text);
+
+    *why = NULL;
+    if (program == NULL)
+        return NULL;
+    program->text = mem_alloc(2 * size + 1);
+    program->steps = mem_alloc((size + 1) * sizeof *program->steps);
+    if (program->text == NULL || program->steps == NULL)
+        goto fail;
+    memcpy(program->text, text, size + 1);
+
+    struct compiler compiler = {.text = program->text,
+                                .at = program->text,
+                                .end = program->text + size,
+                                .step = program->steps,
+                                .word = program->text + size + 1};
+
+    if (!compile(&compiler)) {
+        *why = compiler.why;
+        *at = (size_t)(compiler.at - compiler.text);
+        goto fail;
+    }
+    program->count = (size_t)(compiler.step - program->steps);
+    shrink(program);
+    return program;
+
+fail:
+    program_free(program);
+    return NULL;
+}
+
+void program_free(struct program *program)
+{
+    if (program == NULL)
+        return;
+    mem_free(program->text);
+    mem_free(program->steps);
+    mem_free(program);
+}
