@@ -268,6 +268,34 @@ START_TEST(freed_timers_are_not_set)
 }
 END_TEST
 
+static void unset_run(struct loop *of, struct loop_message *message)
+{
+    (void)of;
+    (void)message;
+    timer_unset(timers, &many[0].timer);
+}
+
+/* What the mailbox still holds may use them until the loop is free. */
+START_TEST(timers_may_outlive_their_loop)
+{
+    long before = mem_live();
+    struct loop *fresh = loop_new(1, "loop-1");
+    struct timers *kept = timers, *others = timers_new(fresh);
+    struct loop_message message = {.run = unset_run};
+
+    many[0] = noted_of(0);
+    timers = others;
+    ck_assert(timer_set(timers, &many[0].timer, 5000));
+    loop_post(fresh, &message);
+    loop_free(fresh);
+    ck_assert_uint_eq(many[0].timer.place, 0);
+    ck_assert_int_gt(mem_live(), before);
+    timers_free(others);
+    ck_assert_int_eq(mem_live(), before);
+    timers = kept;
+}
+END_TEST
+
 /* --- libevent calls --- */
 
 START_TEST(libevent_calls_in_order_and_never_early)
@@ -430,6 +458,7 @@ int main(void)
     tcase_add_test(tcase, without_memory_what_is_set_stays);
     tcase_add_test(tcase, no_timers_without_memory);
     tcase_add_test(tcase, freed_timers_are_not_set);
+    tcase_add_test(tcase, timers_may_outlive_their_loop);
     tcase_add_test(tcase, libevent_calls_in_order_and_never_early);
     tcase_add_test(tcase, an_earlier_one_comes_first);
     tcase_add_test(tcase, the_next_is_called_after_the_earliest_was_unset);

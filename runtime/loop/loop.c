@@ -39,6 +39,7 @@ struct loop {
     bool now_known; /* in this turn */
     bool again;
     bool over;
+    unsigned references; /* loop_free gives one back; who has events in the base keeps others */
 
     pthread_t thread;
     bool started; /* and not joined: of who made the loop */
@@ -106,8 +107,16 @@ static void bell_ring(struct loop *loop)
     eventfd_write(loop->bell, 1);
 }
 
-static void destroy(struct loop *loop)
+struct loop *loop_ref(struct loop *loop)
 {
+    loop->references++;
+    return loop;
+}
+
+void loop_unref(struct loop *loop)
+{
+    if (--loop->references > 0)
+        return;
     if (loop->bell_event != NULL)
         event_free(loop->bell_event);
     if (loop->base != NULL)
@@ -124,6 +133,7 @@ struct loop *loop_new(unsigned index, const char *name)
     if (loop == NULL)
         return NULL;
     loop->index = index;
+    loop->references = 1;
     snprintf(loop->name, sizeof loop->name, "%.15s", name);
     loop->hooks_end = &loop->hooks;
     loop->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -134,7 +144,7 @@ struct loop *loop_new(unsigned index, const char *name)
         goto fail;
     return loop;
 fail:
-    destroy(loop);
+    loop_unref(loop);
     return NULL;
 }
 
@@ -263,7 +273,7 @@ void loop_free(struct loop *loop)
     while (!mailbox_empty(loop))
         drain(loop);
     current = before;
-    destroy(loop);
+    loop_unref(loop);
 }
 
 void loop_post(struct loop *loop, struct loop_message *message)

@@ -54,6 +54,11 @@ void loop_join(struct loop *loop); /* waits for the thread, if there is one */
 void loop_free(struct loop *loop);
 bool loop_over(const struct loop *loop); /* for a message: its loop is being freed */
 
+/* For what has an event of its own in the base, and may be freed after the loop: the base stays
+ * until then. Not while the thread runs. */
+struct loop *loop_ref(struct loop *loop);
+void loop_unref(struct loop *loop);
+
 /* Any thread, also before start. Never fails, never blocks. */
 void loop_post(struct loop *loop, struct loop_message *message);
 

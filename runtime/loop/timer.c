@@ -123,7 +123,7 @@ struct timers *timers_new(struct loop *loop)
 
     if (timers == NULL)
         return NULL;
-    timers->loop = loop;
+    timers->loop = loop_ref(loop);
     timers->event = evtimer_new(loop_base(loop), due, timers);
     if (timers->event == NULL || !grow(timers) || !arm(timers, NEVER)) {
         timers_free(timers);
@@ -140,6 +140,7 @@ void timers_free(struct timers *timers)
         timers->heap[i]->place = 0;
     if (timers->event != NULL)
         event_free(timers->event);
+    loop_unref(timers->loop);
     mem_free(timers->heap);
     mem_free(timers);
 }

@@ -21,9 +21,9 @@ struct timers;
 
 /* One a loop. NULL without memory. */
 struct timers *timers_new(struct loop *loop);
-void timers_free(struct timers *timers); /* those that are set are forgotten */
+void timers_free(struct timers *timers); /* before the loop or after; those set are forgotten */
 
-/* Sets, or sets anew. False: no memory. When due it is unset, then run. */
+/* Sets, or sets anew. False: no memory; it is then as it was. When due it is unset, then run. */
 bool timer_set(struct timers *timers, struct timer *timer, uint64_t at);
 void timer_unset(struct timers *timers, struct timer *timer); /* not set: nothing */
 
