@@ -1,0 +1,212 @@
+/*
+ * conf/directive: the table of directives: the one source of what routing.conf may say.
+ */
+#include "conf/directive.h"
+
+#include "conf/config.h"
+#include "conf/parser.h"
+
+/* Where a value is kept: its place in a struct; nowhere: whoever applies the line sees to it. */
+#define AT(type, member) offsetof(type, member), sizeof(((type *)0)->member)
+#define NOWHERE          0, 0
+
+/* What a new value needs to be heard. */
+enum { RESTART = false, RELOAD = true };
+
+/* Columns: name, kind, default, least, most, the word for 0, what it needs, where it is kept, what
+ * it means. */
+/* clang-format off */
+static const struct setting listen_settings[] = {
+    {"mode", SETTING_MODE, "0660", "0", "0777", NULL, RESTART, AT(struct listen_config, mode),
+     "who may connect to a unix: socket"},
+    {.name = NULL},
+};
+
+static const struct setting loops_value =
+    {"loops", SETTING_COUNT, "auto", "1", "1024", "auto", RESTART, AT(struct config, loops), NULL};
+
+static const struct setting layer_value =
+    {"layer", SETTING_WORD, "local", "local", NULL, NULL, RESTART, NOWHERE, NULL};
+
+static const struct setting pool_settings[] = {
+    {"threads", SETTING_COUNT, "4", "1", "1024", NULL, RESTART, AT(struct config, pool_threads),
+     "threads for blocking consumers and jobs"},
+    {"queue", SETTING_COUNT, "1000", "1", "1m", NULL, RESTART, AT(struct config, pool_queue),
+     "callbacks and jobs that wait for a thread; full: a job is dropped, a blocking consumer's"
+     " connection is not read"},
+    {.name = NULL},
+};
+
+static const struct setting server_settings[] = {
+    {"connections", SETTING_COUNT, "auto", "1", "10m", "auto", RELOAD,
+     AT(struct config, server.connections),
+     "open connections; auto: what the limit of open files leaves after a reserve"},
+    {"headers", SETTING_SIZE, "32k", "256", "1m", NULL, RESTART, AT(struct config, server.headers),
+     "a request's head, all of it (else 431)"},
+    {"header-count", SETTING_COUNT, "100", "1", "1000", NULL, RESTART,
+     AT(struct config, server.header_count),
+     "fields in a request's head (else 431)"},
+    {"request-line", SETTING_SIZE, "8k", "64", "64k", NULL, RESTART,
+     AT(struct config, server.request_line),
+     "a request's first line (else 414)"},
+    {"handshake", SETTING_TIME, "10s", "10ms", "10m", NULL, RESTART,
+     AT(struct config, server.handshake),
+     "the whole request head must be there by then (else 408)"},
+    {"keep-alive", SETTING_TIME, "30s", "10ms", "1h", "off", RESTART,
+     AT(struct config, server.keep_alive),
+     "how long an HTTP connection waits for its next request; off: it closes after each"},
+    {"stop", SETTING_TIME, "5s", "10ms", "10m", NULL, RELOAD, AT(struct config, server.stop),
+     "the server is gone within this time after SIGTERM, whatever peers do"},
+    {.name = NULL},
+};
+
+static const struct setting limits_settings[] = {
+    {"answer", SETTING_TIME, "10s", "10ms", "10m", NULL, RELOAD, AT(struct limits_config, answer),
+     "the consumer's answer to a handshake, accept or refusal (else 503)"},
+    {"message", SETTING_SIZE, "1m", "1", "1g", NULL, RELOAD, AT(struct limits_config, message),
+     "one message from a client (else 1009)"},
+    {"fragments", SETTING_COUNT, "1024", "1", "1m", NULL, RELOAD,
+     AT(struct limits_config, fragments),
+     "frames that a message comes in (else 1008)"},
+    {"unfinished", SETTING_TIME, "30s", "10ms", "1h", "off", RELOAD,
+     AT(struct limits_config, unfinished),
+     "a message once begun must be whole by then (else 1008)"},
+    {"backlog", SETTING_SIZE, "1m", "1k", "1g", NULL, RELOAD, AT(struct limits_config, backlog),
+     "bytes that a slow client's socket did not take (else 1013); a message is always taken when"
+     " nothing waits"},
+    {"events", SETTING_COUNT, "1000", "1", "1m", NULL, RELOAD, AT(struct limits_config, events),
+     "events that wait for a connection whose blocking consumer is busy; the oldest goes"},
+    {"ping", SETTING_TIME, "20s", "10ms", "1d", "off", RELOAD, AT(struct limits_config, ping),
+     "a client that was silent for so long is sent a ping"},
+    {"pong", SETTING_TIME, "20s", "10ms", "1d", "off", RELOAD, AT(struct limits_config, pong),
+     "how long a ping may go unanswered; off: for ever"},
+    {"idle", SETTING_TIME, "off", "10ms", "30d", "off", RELOAD, AT(struct limits_config, idle),
+     "a connection without a message either way is closed after this time"},
+    {"callback", SETTING_TIME, "100ms", "1ms", "1h", "off", RELOAD,
+     AT(struct limits_config, callback),
+     "a callback that holds its loop for longer is logged and counted"},
+    {"closing", SETTING_TIME, "5s", "10ms", "10m", NULL, RELOAD, AT(struct limits_config, closing),
+     "how long a peer may take to answer a close frame"},
+    {.name = NULL},
+};
+
+static const struct setting origins_settings[] = {
+    {"missing", SETTING_WORD, "allow", "allow", "deny", NULL, RELOAD, NOWHERE,
+     "requests without an Origin, which browsers always send"},
+    {.name = NULL},
+};
+
+static const struct setting http_settings[] = {
+    {"dir", SETTING_NAME, NULL, NULL, NULL, NULL, RELOAD, NOWHERE,
+     "serves the files below this directory; the pattern is a prefix"},
+    {"file", SETTING_NAME, NULL, NULL, NULL, NULL, RELOAD, NOWHERE,
+     "serves this file; the pattern is the whole path"},
+    {"max-age", SETTING_SECONDS, "off", "1s", "365d", "off", RELOAD,
+     AT(struct mount_config, max_age),
+     "how long a browser may keep an answer without asking again"},
+    {"csp", SETTING_FIELD, NULL, NULL, NULL, NULL, RELOAD, AT(struct mount_config, csp),
+     "the Content-Security-Policy of answers; @FILE is what the file holds"},
+    {.name = NULL},
+};
+
+const struct directive directives[] = {
+    {.name = "listen", .where = IN_FILE, .least = 1, .most = 1, .words = "an address",
+     .usage = "listen IP:PORT, listen [IPV6]:PORT, listen *:PORT or listen unix:PATH",
+     .standard = "127.0.0.1:8000", .noun = "listen setting", .settings = listen_settings,
+     .apply = listen_apply,
+     .takes = "IP:PORT, [IPV6]:PORT, *:PORT or unix:PATH",
+     .help = "an address to serve on; each has a line of its own"},
+    {.name = "loops", .where = IN_FILE, .once = IN_FILE, .least = 1, .most = 1,
+     .words = "a number, or auto", .usage = "loops auto, or loops 4",
+     .standard = "auto", .value = &loops_value, .apply = parser_apply_loops,
+     .takes = "",
+     .help = "event loops, each a thread; auto: one a core"},
+    {.name = "pool", .where = IN_FILE, .once = IN_FILE, .usage = "pool threads=4 queue=1000",
+     .noun = "pool setting", .settings = pool_settings, .wants_setting = true,
+     .apply = parser_apply_config,
+     .help = "the thread pool"},
+    {.name = "consumers", .where = IN_FILE, .once = IN_FILE, .live = true, .least = 1, .most = 1,
+     .words = "a directory", .usage = "consumers DIR", .standard = "routing.conf's own",
+     .apply = parser_apply_consumers,
+     .takes = "a path",
+     .help = "the directory where consumers are looked for"},
+    {.name = "cache", .where = IN_FILE, .once = IN_FILE, .least = 1, .most = 1,
+     .words = "a directory", .usage = "cache DIR", .standard = "the system's, else the user's",
+     .apply = parser_apply_cache,
+     .takes = "a path",
+     .help = "the directory for private copies of loaded consumers; it must allow execution"},
+    {.name = "layer", .where = IN_FILE, .once = IN_FILE, .least = 1, .most = 1,
+     .words = "a kind", .usage = "layer local", .standard = "local", .value = &layer_value,
+     .apply = parser_apply_config,
+     .takes = "",
+     .help = "where events travel; local: within this process"},
+    {.name = "server", .where = IN_FILE, .once = IN_FILE, .usage = "server SETTING=VALUE ...",
+     .noun = "server setting", .settings = server_settings, .wants_setting = true,
+     .apply = parser_apply_config,
+     .help = "what applies before a mount is known, or to the whole"},
+    {.name = "limits", .where = IN_FILE | IN_MOUNT, .once = IN_MOUNT, .live = true,
+     .usage = "limits SETTING=VALUE ...", .noun = "limit", .settings = limits_settings,
+     .wants_setting = true, .apply = mount_apply_limits,
+     .help = "what applies to a connection of a mount; in the file, to the mounts below"},
+    {.name = "origins", .where = IN_FILE | IN_MOUNT, .once = IN_MOUNT, .live = true,
+     .least = 1, .most = UINT32_MAX, .words = "at least one origin",
+     .usage = "origins same https://chat.example.org .example.com [missing=deny], or origins *",
+     .standard = "same", .noun = "origins setting", .settings = origins_settings,
+     .apply = mount_apply_origins,
+     .takes = "same, *, HOST, .HOST or SCHEME://HOST[:PORT], several",
+     .help = "whose pages may connect; same: those of the host that was asked"},
+    {.name = "set", .where = IN_FILE | IN_MOUNT, .live = true, .text = true, .least = 2, .most = 2,
+     .words = "a name and a value", .usage = "set NAME VALUE, or set NAME \"SEVERAL WORDS\"",
+     .apply = mount_apply_set,
+     .takes = "NAME VALUE",
+     .help = "an option that the consumer reads with sluice_option; @FILE is what the file holds"},
+    {.name = "subprotocols", .where = IN_MOUNT, .once = IN_MOUNT, .live = true,
+     .least = 1, .most = UINT32_MAX, .words = "at least one name",
+     .usage = "subprotocols NAME NAME ...", .apply = mount_apply_subprotocols,
+     .takes = "names",
+     .help = "what the mount speaks, the one it likes best first"},
+    {.name = "ws", .where = IN_FILE, .live = true, .block = true, .least = 2, .most = 2,
+     .words = "a pattern and a consumer", .usage = "ws PATTERN FILE.so [{]",
+     .apply = mount_apply_ws,
+     .takes = "PATTERN FILE.so",
+     .help = "a consumer on a path"},
+    {.name = "http", .where = IN_FILE, .live = true, .least = 1, .most = 1, .words = "a pattern",
+     .usage = "http PATTERN dir=DIR, or http PATTERN file=FILE",
+     .noun = "http setting", .settings = http_settings, .apply = mount_apply_http,
+     .takes = "PATTERN",
+     .help = "files on a path"},
+    {.name = NULL},
+};
+/* clang-format on */
+
+const struct directive *directive_find(struct slice name)
+{
+    for (const struct directive *d = directives; d->name != NULL; d++)
+        if (slice_equal(name, slice_of(d->name)))
+            return d;
+    return NULL;
+}
+
+const struct setting *directive_setting(const struct directive *directive, struct slice name)
+{
+    for (const struct setting *s = directive->settings; s != NULL && s->name != NULL; s++)
+        if (slice_equal(name, slice_of(s->name)))
+            return s;
+    return NULL;
+}
+
+void directive_names(unsigned where, const char *names[DIRECTIVES_MAX + 1])
+{
+    for (const struct directive *d = directives; d->name != NULL; d++)
+        if ((d->where & where) != 0)
+            *names++ = d->name;
+    *names = NULL;
+}
+
+void directive_setting_names(const struct directive *directive,
+                             const char *names[DIRECTIVE_SETTINGS_MAX + 1])
+{
+    for (const struct setting *s = directive->settings; s != NULL && s->name != NULL; s++)
+        *names++ = s->name;
+    *names = NULL;
+}
