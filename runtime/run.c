@@ -79,7 +79,8 @@ static void reap_run(struct loop *loop, struct loop_message *message)
     (void)loop;
     struct process *process = (struct process *)((char *)message - offsetof(struct process, reap));
     atomic_flag_clear(&process->reap_posted);
-    reload_reap(process->cache);
+    if (process->cache) /* else the end has reaped already */
+        reload_reap(process->cache);
 }
 
 /* Any thread. */
@@ -286,6 +287,7 @@ static void clean_up(struct process *process)
     if (process->cache) {
         reload_reap(process->cache);
         plugin_cache_close(process->cache);
+        process->cache = NULL;
     }
     for (unsigned i = 0; i < sizeof process->signals / sizeof *process->signals; i++) {
         if (process->signals[i])

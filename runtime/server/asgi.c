@@ -12,7 +12,7 @@
 
 #include <json-c/json.h>
 
-#include "base/value.h"
+#include "base/utf8.h"
 #include "wire/uri.h"
 
 bool asgi_put(struct json_object *object, const char *key, struct json_object *value)
@@ -100,7 +100,15 @@ static struct json_object *latin1_new(struct slice latin1)
     return string;
 }
 
-static struct json_object *lower_bytes_new(struct slice name)
+/* What ASGI has as bytes is text here, since C programs print JSON: UTF-8 as it stands, anything
+ * else read as Latin-1. */
+static struct json_object *text_new(struct slice bytes)
+{
+    return utf8_valid(bytes.data, bytes.size) ? string_new(bytes.data, bytes.size)
+                                              : latin1_new(bytes);
+}
+
+static struct json_object *lower_new(struct slice name)
 {
     struct text lower = {0};
 
@@ -110,17 +118,17 @@ static struct json_object *lower_bytes_new(struct slice name)
         text_add_byte(&lower, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
     }
 
-    struct json_object *bytes = lower.failed ? NULL : value_bytes_new(lower.data, lower.size);
+    struct json_object *string = lower.failed ? NULL : string_new(lower.data, lower.size);
     text_free(&lower);
-    return bytes;
+    return string;
 }
 
 static struct json_object *header_new(const struct http_field *field)
 {
     struct json_object *pair = json_object_new_array();
 
-    return whole(pair, pair != NULL && append(pair, lower_bytes_new(field->name)) &&
-                           append(pair, value_bytes_new(field->value.data, field->value.size)));
+    return whole(pair, pair != NULL && append(pair, lower_new(field->name)) &&
+                           append(pair, text_new(field->value)));
 }
 
 /* A name with an underscore is left out: an application that reads headers as CGI variables can't
@@ -250,9 +258,8 @@ static struct json_object *url_route_new(struct json_object *kwargs)
 static bool put_request(struct json_object *asgi, const struct http_request *request)
 {
     return put_string(asgi, "http_version", request->minor == 0 ? "1.0" : "1.1") &&
-           asgi_put(asgi, "raw_path", value_bytes_new(request->path.data, request->path.size)) &&
-           asgi_put(asgi, "query_string",
-                    value_bytes_new(request->query.data, request->query.size)) &&
+           asgi_put(asgi, "raw_path", text_new(request->path)) &&
+           asgi_put(asgi, "query_string", text_new(request->query)) &&
            asgi_put(asgi, "headers", headers_new(request)) &&
            asgi_put(asgi, "cookies", cookies_new(asgi_cookies(request))) &&
            asgi_put(asgi, "subprotocols", subprotocols_new(request));

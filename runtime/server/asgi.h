@@ -19,8 +19,8 @@ struct asgi_source {
     bool secure;
 };
 
-/* Texts are JSON strings; raw_path, query_string and headers are bytes (base/value), as ASGI has
- * them. NULL without memory. */
+/* All of it is JSON: what ASGI has as bytes (raw_path, query_string, headers) is text. NULL without
+ * memory. */
 struct json_object *asgi_scope_new(const struct asgi_source *source);
 
 /* The value of the Cookie field that counts: the first one. Data NULL: there is none. */

@@ -147,9 +147,10 @@ static void watch_worker(struct worker *worker, uint64_t now)
         worker->seen_told = false;
         return;
     }
-    /* Routings are freed by this thread, so the mount is there even if the callback just ended. */
+    /* Routings are freed by this thread, so the mount is there even if the callback just ended.
+     * What ends is told when it does, so this is for what may never end. */
     uint32_t limit = mount->config->limits.callback;
-    if (limit == 0 || now - worker->seen_at < limit || worker->seen_told)
+    if (limit == 0 || now - worker->seen_at < 10 * (uint64_t)limit || worker->seen_told)
         return;
     worker->seen_told = true;
     log_write(LOG_WARN, "callback.stuck", LOG_STR("mount", mount->config->route),
