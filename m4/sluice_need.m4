@@ -10,7 +10,7 @@ AC_DEFUN([SLUICE_NEED_MODULE],
 
 # SLUICE_NEED_HEADER(HEADER, PACKAGE)
 AC_DEFUN([SLUICE_NEED_HEADER],
-  [AC_CHECK_HEADER([$1], [], [sluice_missing="$sluice_missing $2"], [AC_INCLUDES_DEFAULT])])
+  [AC_CHECK_HEADER([$1], [], [sluice_missing="$sluice_missing $2"], [@%:@include <stddef.h>])])
 
 # SLUICE_NEED_CXX(PACKAGE): AC_PROG_CXX answers g++ even where there is none
 AC_DEFUN([SLUICE_NEED_CXX],
