@@ -207,7 +207,7 @@ static void send_payload(struct conn *conn, bool binary, struct slice payload)
     else if (batch_frame(call->batch, binary ? FRAME_BINARY : FRAME_TEXT, payload))
         call->batch_frames++;
     else
-        mount_drop(call->mount, DROP_NO_MEMORY, (struct slice){0});
+        event_refuse(call->mount, DROP_NO_MEMORY, (struct slice){0}, "no memory for a broadcast");
 }
 
 static void send_text(struct conn *conn, const char *name, struct slice text)
@@ -261,6 +261,18 @@ void *sluice_state(const sluice_conn *ws)
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
 
+/* No memory for what a callback asks: its connection is closed, rather than go on without. */
+static void starve(void)
+{
+    const struct call *call = call_current();
+    if (!call || !call->conn)
+        return;
+    if (call->on_pool)
+        atomic_store(&call->conn->starved, true);
+    else
+        conn_cut(call->conn, "no memory");
+}
+
 static bool told(enum template_result result, const char *name, const char *text, const char *why,
                  size_t at)
 {
@@ -271,6 +283,8 @@ static bool told(enum template_result result, const char *name, const char *text
     struct mount *mount = current_mount();
     if (result == TEMPLATE_DONE)
         return true;
+    if (result == TEMPLATE_NO_MEMORY)
+        starve();
     if (mount && !mount_drop(mount, DROP_NOT_TEXT, slice_of(text)))
         return false;
     log_write(LOG_ERROR, "template.refused", LOG_STR("call", name), LOG_STR("template", text),

@@ -419,6 +419,28 @@ END_TEST
 
 /* --- random ------------------------------------------------------------------------------ */
 
+START_TEST(table_hash_is_siphash)
+{
+    static const struct {
+        size_t size;
+        uint64_t hash;
+    } expected[] = {
+        {0, 0xabac0158050fc4dc},  {1, 0xc9f49bf37d57ca93}, {7, 0xd3927d989bb11140},
+        {8, 0x369095118d299a8e},  {9, 0x25a48eb36c063de4}, {15, 0xd320d86d2a519956},
+        {63, 0x9d199062b7bbb3a8},
+    };
+    static const uint64_t key[2] = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
+    unsigned char data[64];
+
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (unsigned char)i;
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        ck_assert_uint_eq(table_hash_keyed(key, data, expected[i].size), expected[i].hash);
+    ck_assert_uint_eq(table_hash(data, 9), table_hash(data, 9));
+    ck_assert_uint_ne(table_hash(data, 9), expected[4].hash); /* the key is this process's own */
+}
+END_TEST
+
 START_TEST(random_fills_all_and_differs)
 {
     unsigned char one[1024] = {0}, two[1024] = {0};
@@ -463,6 +485,7 @@ static void add_memory_and_clock(Suite *suite)
 
     tcase = add_case(suite, "random");
     tcase_add_test(tcase, random_fills_all_and_differs);
+    tcase_add_test(tcase, table_hash_is_siphash);
 }
 
 static void add_text(Suite *suite)

@@ -3,6 +3,7 @@
 #include <json-c/json.h>
 #include <string.h>
 #include "base/mem.h"
+#include "layer/local.h"
 #include "layer/msgpack.h"
 #include "server/dispatch.h"
 #include "server/group.h"
@@ -11,6 +12,8 @@
 enum {
     RUN_MOST = 64,     /* events of one group taken together */
     SLICE_MOST = 1024, /* deliveries in a turn */
+    WAITING_MAX =
+        LAYER_LOCAL_WAITING_MAX, /* bytes of events that a loop keeps; beyond, the new go */
 };
 
 /* An event that has come and waits. */
@@ -52,6 +55,7 @@ struct run {
 
 struct fanout {
     STAILQ_HEAD(, arrival) waiting;
+    size_t waiting_bytes;
     struct run run;
 };
 
@@ -90,31 +94,57 @@ static void run_clear(struct run *run)
     *run = (struct run){0};
 }
 
+/* Told once in a thousand times: whoever floods is not to flood the log too. */
+static void undelivered(struct server *server, const char *why)
+{
+    unsigned long count = atomic_fetch_add(&server->undelivered, 1);
+    if (count % 1000 == 0)
+        log_write(LOG_WARN, "event.undelivered", LOG_STR("why", why), LOG_INT("count", count + 1));
+}
+
+static size_t weight(const struct layer_event *event)
+{
+    return sizeof *event + sizeof(struct arrival) + event->size;
+}
+
+void fanout_deliver(struct loop *loop, struct layer_event *event, void *context)
+{
+    struct worker *worker = loop_data(loop);
+    struct fanout *fanout = worker->fanout;
+    if (loop_over(loop))
+        return;
+    if (fanout->waiting_bytes + weight(event) > WAITING_MAX) {
+        undelivered(context, "more events come than are handed out");
+        return;
+    }
+    struct arrival *arrival = mem_zalloc(sizeof *arrival);
+    if (!arrival) {
+        undelivered(context, "no memory");
+        return;
+    }
+    arrival->event = layer_event_ref(event);
+    arrival->moment = ++worker->moment;
+    fanout->waiting_bytes += weight(event);
+    STAILQ_INSERT_TAIL(&fanout->waiting, arrival, link);
+}
+
+/* The first that waits, taken out. */
+static struct arrival *arrival_take(struct fanout *fanout)
+{
+    struct arrival *arrival = STAILQ_FIRST(&fanout->waiting);
+    STAILQ_REMOVE_HEAD(&fanout->waiting, link);
+    fanout->waiting_bytes -= weight(arrival->event);
+    return arrival;
+}
+
 void fanout_free(struct fanout *fanout)
 {
     if (!fanout)
         return;
     run_clear(&fanout->run);
-    struct arrival *arrival;
-    while ((arrival = STAILQ_FIRST(&fanout->waiting)) != NULL) {
-        STAILQ_REMOVE_HEAD(&fanout->waiting, link);
-        arrival_free(arrival);
-    }
+    while (!STAILQ_EMPTY(&fanout->waiting))
+        arrival_free(arrival_take(fanout));
     mem_free(fanout);
-}
-
-void fanout_deliver(struct loop *loop, struct layer_event *event, void *context)
-{
-    struct server *server = context;
-    struct worker *worker = loop_data(loop);
-    struct arrival *arrival = mem_zalloc(sizeof *arrival);
-    if (!arrival) {
-        atomic_fetch_add(&server->undelivered, 1);
-        return;
-    }
-    arrival->event = layer_event_ref(event);
-    arrival->moment = ++worker->moment;
-    STAILQ_INSERT_TAIL(&worker->fanout->waiting, arrival, link);
 }
 
 /* ---- Broadcast handlers --------------------------------------------------------------------- */
@@ -279,11 +309,11 @@ static struct slice target_of(const struct arrival *arrival)
     return (struct slice){arrival->event->name, arrival->event->name_size};
 }
 
-static void run_add(struct worker *worker, struct run *run, struct arrival *arrival)
+static void run_add(struct worker *worker, struct run *run)
 {
-    STAILQ_REMOVE_HEAD(&worker->fanout->waiting, link);
+    struct arrival *arrival = arrival_take(worker->fanout);
     if (!msgpack_decode(arrival->event->body, arrival->event->size, &arrival->content)) {
-        atomic_fetch_add(&worker->server->undelivered, 1);
+        undelivered(worker->server, "not msgpack, or no memory");
         arrival_free(arrival);
         return;
     }
@@ -302,7 +332,7 @@ static void run_begin(struct worker *worker, struct group *group)
     while ((arrival = STAILQ_FIRST(&fanout->waiting)) != NULL && run->count < RUN_MOST &&
            arrival->event->target == LAYER_GROUP &&
            slice_equal(target_of(arrival), (struct slice){group->name, group->name_size}))
-        run_add(worker, run, arrival);
+        run_add(worker, run);
 }
 
 static unsigned run_step(struct worker *worker, struct run *run)
@@ -316,15 +346,15 @@ static unsigned run_step(struct worker *worker, struct run *run)
 }
 
 /* An event for one connection, or for a group that nobody is in any more. */
-static unsigned deliver_one(struct worker *worker, struct arrival *arrival)
+static unsigned deliver_one(struct worker *worker)
 {
+    struct arrival *arrival = arrival_take(worker->fanout);
     struct conn *conn =
         arrival->event->target == LAYER_CHANNEL ? channel_find(worker, target_of(arrival)) : NULL;
-    STAILQ_REMOVE_HEAD(&worker->fanout->waiting, link);
     if (conn)
         dispatch_event(conn, arrival->event);
     else if (arrival->event->target == LAYER_CHANNEL)
-        atomic_fetch_add(&worker->server->undelivered, 1);
+        undelivered(worker->server, "its connection is gone");
     arrival_free(arrival);
     return 1;
 }
@@ -346,7 +376,7 @@ bool fanout_turn(struct worker *worker)
         if (group)
             run_begin(worker, group);
         else
-            served += deliver_one(worker, arrival);
+            served += deliver_one(worker);
     }
     return true;
 }

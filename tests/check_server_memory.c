@@ -1,0 +1,281 @@
+/*
+ * Each allocation on a connection's way fails once: that connection is closed, the server lives,
+ * the next client is served, and nothing leaks.
+ *
+ * The server runs in this process, so that a test can reach its loop: a message sets the fuse of
+ * base/mem on the loop's own thread.
+ */
+#include <arpa/inet.h>
+#include <check.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "api.h"
+#include "base/mem.h"
+#include "reload.h"
+#include "server/server.h"
+
+enum { FUSE_MOST = 90 }; /* more allocations than any of the ways below makes */
+
+/* ---- The server ----------------------------------------------------------------------------- */
+
+static struct plugin_cache *cache;
+static struct server *server;
+static unsigned short port;
+static atomic_int stopped;
+
+static void note_stopped(void *context)
+{
+    (void)context;
+    atomic_store(&stopped, 1);
+}
+
+/* The consumers and pages of the demo, as they were built and as they stand. */
+static void serve(void)
+{
+    static const char format[] = "listen 127.0.0.1:0\nloops 1\npool threads=1\nconsumers %s\n"
+                                 "ws /chat/ consumers/chat.so\nws /echo/ consumers/echo.so\n"
+                                 "ws /blocking/ tests/plugins/blocking.so\n"
+                                 "http /static/ dir=%s/consumers/pages\n";
+    char here[PATH_MAX], text[3 * PATH_MAX];
+    const char *pages = getenv("abs_top_srcdir");
+    struct diag diag = {0};
+    struct plugin_fault fault;
+    ck_assert_ptr_nonnull(getcwd(here, sizeof here));
+    snprintf(text, sizeof text, format, here, pages ? pages : here);
+    log_threshold = LOG_ERROR + 1;
+    loop_setup_libevent();
+    cache = plugin_cache_open(NULL, &fault);
+    ck_assert_ptr_nonnull(cache);
+    struct config *config = config_parse("test", here, slice_of(text), &diag);
+    ck_assert_msg(config != NULL, "%u errors", diag.errors);
+    struct routing *routing = routing_new(config, cache, NULL, &diag);
+    ck_assert_msg(routing != NULL, "%u errors", diag.errors);
+    server = server_new(cache, routing, &diag);
+    ck_assert_ptr_nonnull(server);
+    api_serve(server);
+    server->on_stopped = note_stopped;
+    ck_assert(routing_load(routing, &diag));
+    ck_assert(server_start(server));
+    port = (unsigned short)atoi(strrchr(server_address(server, 0), ':') + 1);
+    routing_unref(routing);
+    config_unref(config);
+    diag_free(&diag);
+}
+
+static void stop(void)
+{
+    server_stop(server, false);
+    for (int i = 0; i < 500 && !atomic_load(&stopped); i++)
+        usleep(10000);
+    ck_assert(atomic_load(&stopped));
+    ck_assert(server_free(server, 5000));
+    api_serve(NULL);
+    reload_reap(cache);
+    plugin_cache_close(cache);
+}
+
+struct fuse {
+    struct loop_message message;
+    unsigned long nth;
+    atomic_int set;
+};
+
+static void fuse_run(struct loop *loop, struct loop_message *message)
+{
+    (void)loop;
+    struct fuse *fuse = (struct fuse *)message;
+    mem_fail_at(fuse->nth);
+    atomic_store(&fuse->set, 1);
+}
+
+/* On the loop's thread, the nth allocation from now on fails; 0: none does. */
+static void fuse_set(unsigned long nth)
+{
+    struct fuse fuse = {.message.run = fuse_run, .nth = nth};
+    loop_post(server->workers[0]->loop, &fuse.message);
+    while (!atomic_load(&fuse.set))
+        usleep(200);
+}
+
+/* ---- A client ------------------------------------------------------------------------------- */
+
+static int client_connect(unsigned patience_ms)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct timeval patience = {patience_ms / 1000, patience_ms % 1000 * 1000};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_ge(fd, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+/* Reads until `end` was seen. False: the server closed before, or is silent. */
+static bool client_await(int fd, const char *end)
+{
+    static char seen[300000];
+    size_t size = 0;
+    while (size < sizeof seen) {
+        ssize_t count = recv(fd, seen + size, sizeof seen - size, 0);
+        if (count <= 0)
+            return false;
+        size += (size_t)count;
+        if (memmem(seen, size, end, strlen(end)))
+            return true;
+    }
+    return false;
+}
+
+static bool client_say(int fd, const void *data, size_t size)
+{
+    return send(fd, data, size, MSG_NOSIGNAL) == (ssize_t)size;
+}
+
+/* A text frame with a mask of zeros, in as many fragments as asked for. */
+static bool client_send(int fd, const char *text, bool last, bool first)
+{
+    unsigned char frame[256] = {(unsigned char)((last ? 0x80 : 0) | (first ? 1 : 0)),
+                                (unsigned char)(0x80 | strlen(text))};
+    memcpy(frame + 6, text, strlen(text));
+    return client_say(fd, frame, 6 + strlen(text));
+}
+
+static bool client_open(int fd, const char *path)
+{
+    char request[512];
+    snprintf(request, sizeof request,
+             "GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+             path);
+    return client_say(fd, request, strlen(request)) && client_await(fd, "\r\n\r\n");
+}
+
+/* ---- Ways that a connection may go ---------------------------------------------------------- */
+
+static bool way_of_chat(int fd)
+{
+    return client_open(fd, "/chat/") && client_send(fd, "{\"message\":\"hi\"}", true, true) &&
+           client_await(fd, "{\"message\":\"hi\"}");
+}
+
+static bool way_of_fragments(int fd)
+{
+    return client_open(fd, "/echo/") && client_send(fd, "one ", false, true) &&
+           client_send(fd, "two ", false, false) && client_send(fd, "end", true, false) &&
+           client_await(fd, "one two end");
+}
+
+static bool way_of_pieces(int fd)
+{
+    static const unsigned char frame[] = {0x81, 0x83, 0, 0, 0, 0, 'a', 'b', 'c'};
+    if (!client_open(fd, "/echo/"))
+        return false;
+    for (size_t i = 0; i < sizeof frame; i++) {
+        if (!client_say(fd, frame + i, 1))
+            return false;
+    }
+    return client_await(fd, "abc");
+}
+
+static bool way_of_blocking(int fd)
+{
+    return client_open(fd, "/blocking/") && client_send(fd, "hi", true, true) &&
+           client_await(fd, "hi");
+}
+
+static bool way_of_file(int fd)
+{
+    static const char request[] = "GET /static/chat.js HTTP/1.1\r\nHost: x\r\n\r\n";
+    return client_say(fd, request, strlen(request)) && client_await(fd, "\r\n\r\n");
+}
+
+static bool way_of_pieced_request(int fd)
+{
+    static const char one[] = "GET /static/none HTTP/1.1\r\nHo", two[] = "st: x\r\n\r\n";
+    return client_say(fd, one, strlen(one)) && usleep(2000) == 0 &&
+           client_say(fd, two, strlen(two)) && client_await(fd, "404 Not Found\n");
+}
+
+static bool go(bool (*way)(int fd), unsigned patience_ms)
+{
+    int fd = client_connect(patience_ms);
+    bool served = way(fd);
+    close(fd);
+    return served;
+}
+
+static void try_all(bool (*way)(int fd))
+{
+    unsigned refused = 0;
+    serve();
+    ck_assert(go(way, 10000));
+    for (unsigned long nth = 1; nth <= FUSE_MOST; nth++) {
+        fuse_set(nth);
+        refused += !go(way, 400); /* an event may have been dropped, which is silence */
+        fuse_set(0);
+        ck_assert_msg(go(way, 10000), "after allocation %lu failed, nobody is served", nth);
+    }
+    ck_assert_uint_gt(refused, 0);
+    stop();
+}
+
+START_TEST(chat_survives)
+{
+    try_all(way_of_chat);
+}
+END_TEST
+
+START_TEST(fragments_survive)
+{
+    try_all(way_of_fragments);
+}
+END_TEST
+
+START_TEST(pieces_survive)
+{
+    try_all(way_of_pieces);
+}
+END_TEST
+
+START_TEST(blocking_survives)
+{
+    try_all(way_of_blocking);
+}
+END_TEST
+
+START_TEST(files_survive)
+{
+    try_all(way_of_file);
+}
+END_TEST
+
+START_TEST(pieced_requests_survive)
+{
+    try_all(way_of_pieced_request);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("server_memory");
+    TCase *tcase = tcase_create("failing");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_test(tcase, chat_survives);
+    tcase_add_test(tcase, fragments_survive);
+    tcase_add_test(tcase, pieces_survive);
+    tcase_add_test(tcase, blocking_survives);
+    tcase_add_test(tcase, files_survive);
+    tcase_add_test(tcase, pieced_requests_survive);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
