@@ -6,6 +6,7 @@
 # What a client hears while the server stops: the code must be 1001.
 stops_with_1001()
 {
+    : >"$work/code"
     "$python" - "$url" >"$work/code" <<'PY' &
 import asyncio, sys, websockets
 async def main():

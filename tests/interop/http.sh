@@ -74,7 +74,7 @@ check "nothing is there" is 404 "$url/nothing"
 check "nothing with a slash" is 404 "$url/chat/"
 check "nothing in static" is 404 "$url/static/nothing.js"
 for path in /static/../routing.conf /static/..%2frouting.conf /static/%2e%2e/routing.conf \
-    /static//etc/passwd /static/.hidden /static/link.conf /static/empty/../../chat.c /static/%00 /static/; do
+    /static//etc/passwd /static/.hidden /static/link.conf /static/empty/../../chat.c /static/%00 /static/empty/; do
     check "no way out: $path" is 404 "$url$path"
 done
 for method in POST PUT DELETE PATCH; do

@@ -70,11 +70,26 @@ sys.exit(asyncio.run(main()))
 PY
 }
 
-is_unchanged()
+# An object that is no object: the log says so, with the line that names it, and all goes on.
+is_refused()
 {
+    : >greet.so
     kill -HUP "$server"
-    sleep 1
-    answers '{"name": "Ada"}' '{"greeting": "Hello again, Ada!"}'
+    for _ in $(seq 50); do
+        grep -q 'routing.conf:2:[0-9]*: error: cannot load "greet.so"' "$work/err" && return
+        sleep 0.1
+    done
+    tail -n 5 "$work/err"
+    return 1
+}
+
+is_explained()
+{
+    block mistake >"$work/expected"
+    mkdir mistake
+    printf '\n\nws /ws/chat/<string:room>/  chat.so\n' >mistake/routing.conf
+    ! (cd mistake && "$SLUICE" check >"$work/found" 2>&1)
+    sed '$d' "$work/found" | diff "$work/expected" -
 }
 
 need make pkg-config cc
@@ -97,8 +112,9 @@ check "changed, it builds again, over the one that runs" builds
 check "SIGHUP" kill -HUP "$server"
 check "the new code answers" answers '{"name": "Ada"}' '{"greeting": "Hello again, Ada!"}'
 
-: >greet.so
-check "an object that does not load changes nothing" is_unchanged
+check "an object that does not load is refused, with its place" is_refused
+check "and changes nothing" answers '{"name": "Ada"}' '{"greeting": "Hello again, Ada!"}'
+check "a mistake is explained as the README shows" is_explained
 
 check "the server stops" server_stop
 report
