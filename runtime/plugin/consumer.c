@@ -124,7 +124,7 @@ static void let_go(struct plugin_cache *cache, struct generation *generation)
     atomic_fetch_add(&cache->stuck_count, 1);
     log_write(LOG_WARN, "generation.stuck", LOG_STR("consumer", generation->name),
               LOG_INT("generation", generation->number),
-              LOG_STR("reason", "its object cannot be unmapped: -z nodelete, a C++ unique symbol, "
+              LOG_STR("reason", "-z nodelete, a C++ unique symbol, a library that is bound to it, "
                                 "or a thread_local with a destructor"));
 }
 

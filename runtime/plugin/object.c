@@ -104,8 +104,12 @@ bool object_mapped(const char *path)
 
     if (handle == NULL)
         return false;
+    /* If what held it has let go meanwhile, this is what takes it out. */
     dlclose(handle);
-    return true;
+    handle = dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
+    if (handle != NULL)
+        dlclose(handle);
+    return handle != NULL;
 }
 
 const void *object_find(const struct object *object, const struct elf_symbol *symbol)

@@ -22,8 +22,8 @@ bool object_map(struct object *object, const char *path, const char *name, const
 bool object_unmap(struct object *object, const char *path);
 
 /* Is what was loaded from this path still there? Objects stay that were linked with -z nodelete or
- * define a C++ unique symbol, and, until the thread ends, those with a thread_local that has a
- * destructor to run. */
+ * define a C++ unique symbol; that a library which stays is bound to, as libstdc++ is to the first
+ * C++ consumer; and, until the thread ends, those with a thread_local that has a destructor. */
 bool object_mapped(const char *path);
 
 /* What dlsym finds, which is the symbol of this object and no other's; else NULL. */
