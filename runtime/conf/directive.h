@@ -25,6 +25,7 @@ struct directive {
     bool live;            /* a reload changes it; else a restart. Settings say it for themselves */
     bool block;           /* it may have one */
     bool text;            /* "=" means nothing in its words */
+    bool pattern;         /* its first word is a pattern */
     unsigned least, most; /* words behind the name, without settings */
     const char *words;    /* what they are: "an address" */
     const char *usage;

@@ -69,6 +69,8 @@ static void report_host(struct parser *parser, struct place place, const char *h
         hint = "did you mean 127.0.0.1?";
     else if (is_address(AF_INET6, host))
         hint = "an IPv6 address stands in brackets, as in [::1]:8000";
+    else if (is_address(AF_INET, host))
+        hint = "an IPv4 address stands without brackets";
     else if (*host == '\0')
         hint = "every address is written *, as in *:8000";
     parser_error(parser, place, hint, "\"%s\" is no IP address", host);
@@ -192,10 +194,11 @@ void listen_apply(struct parser *parser, const struct line *line)
 
 void listen_standard(struct parser *parser)
 {
-    const char *address = directive_find(SLICE("listen"))->standard;
-    struct word word = {.text = slice_of(address)};
-    struct listen_config listen = {.address = address};
+    const struct directive *directive = directive_find(SLICE("listen"));
+    struct word word = {.text = slice_of(directive->standard)};
+    struct listen_config listen = {.address = directive->standard};
 
+    settings_standard(directive->settings, &listen);
     read_tcp(parser, &word, &listen);
     add(parser, &listen);
 }

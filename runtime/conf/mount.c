@@ -184,6 +184,26 @@ void mount_apply_subprotocols(struct parser *parser, const struct line *line)
     parser->mount->subprotocols = names;
 }
 
+bool mount_check_pattern(struct parser *parser, const struct line *line)
+{
+    struct slice first = line->count > 0 ? line->words[0].text : SLICE("");
+    const char *open = first.size > 0 ? memrchr(first.data, '<', first.size) : NULL;
+
+    if (open == NULL || memchr(open, '>', (size_t)(first.data + first.size - open)) != NULL)
+        return true;
+    for (unsigned i = 1; i < line->count; i++) {
+        const struct place *part = &line->words[i].place;
+        struct place place = word_part(&line->words[0], (size_t)(open - first.data), 1);
+
+        if (memchr(line->words[i].text.data, '>', line->words[i].text.size) == NULL)
+            continue;
+        place.size = part->offset + part->size - place.offset;
+        parser_error(parser, place, NULL, "a blank can't stand within <...>");
+        return false;
+    }
+    return true;
+}
+
 static void release_pattern(void *pattern)
 {
     pattern_free(pattern);

@@ -261,7 +261,8 @@ static void read_setting(struct parser *parser, struct line *line, const struct 
     if (directive->settings == NULL) {
         snprintf(hint, sizeof hint, "write: %s\nwhat is no setting stands in quotes",
                  directive->usage);
-        parser_error(parser, word->place, hint, "\"%s\" takes no settings", directive->name);
+        parser_error(parser, word->place, hint, "\"%s\" takes no settings, but here is \"%.*s\"",
+                     directive->name, (int)word->text.size, word->text.data);
     } else if (setting == NULL) {
         hint_settings(hint, word->key, directive);
         parser_error(parser, word->key_place, hint, "unknown %s \"%.*s\"", directive->noun,
@@ -305,6 +306,8 @@ static bool check_count(struct parser *parser, const struct line *line, unsigned
     char hint[HINT_MAX];
 
     snprintf(hint, sizeof hint, "write: %s", directive->usage);
+    if (line->count < directive->least && settings > 0 && directive->settings == NULL)
+        return false; /* one of the settings was meant as a word, and is reported */
     if (line->count < directive->least) {
         parser_error(parser, line->name->place, hint, "\"%s\" wants %s", directive->name,
                      directive->words);
@@ -349,6 +352,8 @@ static void read_line(struct parser *parser)
         skip_block(parser);
         return;
     }
+    if (lexer->complained && !lexer->block)
+        return; /* its words are not what they were meant to be */
     line.directive = directive_find(line.name->text);
     if (line.directive == NULL)
         report_unknown(parser, line.name);
@@ -363,7 +368,8 @@ static void read_line(struct parser *parser)
                          line.directive->name);
         skip_block(parser);
     }
-    if (check_count(parser, &line, settings) && check_value(parser, &line))
+    if ((!line.directive->pattern || mount_check_pattern(parser, &line)) &&
+        check_count(parser, &line, settings) && check_value(parser, &line))
         line.directive->apply(parser, &line);
     if (line.directive->block && parser->mount == NULL)
         skip_block(parser); /* there is no mount that it could be of */

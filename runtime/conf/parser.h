@@ -100,6 +100,9 @@ void mount_apply_subprotocols(struct parser *parser, const struct line *line);
 void mount_apply_ws(struct parser *parser, const struct line *line);
 void mount_apply_http(struct parser *parser, const struct line *line);
 
+/* False, and it is reported: the pattern that the line begins with goes on in its next words. */
+bool mount_check_pattern(struct parser *parser, const struct line *line);
+
 /* The block of a mount ends; then the file does. */
 void mount_end(struct parser *parser);
 void mounts_finish(struct parser *parser);

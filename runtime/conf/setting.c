@@ -141,6 +141,8 @@ static const char *near(const struct setting *setting, struct slice value)
         words[0] = setting->least;
         words[1] = setting->most;
     }
+    if (words[0] != NULL && slice_equal_nocase(value, slice_of(words[0])))
+        return words[0];
     return text_suggest(value, words);
 }
 
