@@ -151,7 +151,8 @@ static void serve_missing(const struct exchange *exchange)
     char why[512];
     if (!exchange->request->upgrade &&
         config_route(config, true, exchange->path, &rest, captures)) {
-        answer(exchange, 426, SLICE("Upgrade: websocket\r\n"), "this path is a websocket");
+        answer(exchange, 426, SLICE("Upgrade: websocket\r\nConnection: Upgrade\r\n"),
+               "this path is a websocket");
         return;
     }
     explain_missing(exchange, why, sizeof why);
@@ -160,15 +161,24 @@ static void serve_missing(const struct exchange *exchange)
 
 /* ---- Websockets ----------------------------------------------------------------------------- */
 
-static struct slice field_value(const struct http_request *request, const char *name)
+/* The first Origin that these origins do not allow, which may be that there is none. A browser
+ * sends one; where there are several, each must be allowed, as nobody knows which one counts. */
+static bool find_stranger(const struct origins *origins, const struct http_request *request,
+                          struct slice *stranger)
 {
     struct slice rest = request->fields;
     struct http_field field;
+    bool any = false;
     while (http_next_field(&rest, &field)) {
-        if (slice_equal_nocase(field.name, slice_of(name)))
-            return field.value;
+        if (!slice_equal_nocase(field.name, SLICE("Origin")))
+            continue;
+        any = true;
+        *stranger = field.value;
+        if (!origins_allow(origins, *stranger, request->host, false))
+            return true;
     }
-    return (struct slice){0};
+    *stranger = (struct slice){0};
+    return !any && !origins_allow(origins, *stranger, request->host, false);
 }
 
 static const char *local_address(const struct conn *conn, char *text, size_t size)
@@ -193,8 +203,8 @@ static const char *local_address(const struct conn *conn, char *text, size_t siz
 /* The log says which line of routing.conf would let the page in. */
 static bool origin_allowed(const struct exchange *exchange, const struct mount *mount)
 {
-    struct slice origin = field_value(exchange->request, "Origin");
-    if (origins_allow(mount->config->origins, origin, exchange->request->host, false))
+    struct slice origin;
+    if (!find_stranger(mount->config->origins, exchange->request, &origin))
         return true;
     char why[256], mend[256];
     snprintf(why, sizeof why, "origin \"%.*s\" is not allowed", (int)origin.size,
