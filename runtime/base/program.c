@@ -357,42 +357,168 @@ static bool compile(struct compiler *compiler)
     return *compiler->at == '\0' || broken(compiler, "nothing more can stand behind the value");
 }
 
-/* Gives back the steps that were not needed. */
-static void shrink(struct program *program)
-{
-    struct step *steps = mem_realloc(program->steps, program->count * sizeof *steps);
+/* ---- Linking ---- */
 
-    if (steps != NULL)
-        program->steps = steps;
+bool step_tell(const struct step *step, struct value_sink *sink)
+{
+    switch (step->kind) {
+    case STEP_NULL:
+        return sink->null(sink);
+    case STEP_BOOLEAN:
+        return sink->boolean(sink, step->boolean);
+    case STEP_INTEGER:
+        return sink->integer(sink, step->integer);
+    case STEP_NATURAL:
+        return sink->natural(sink, step->natural);
+    case STEP_REAL:
+        return sink->real(sink, step->real);
+    case STEP_STRING:
+        return sink->string(sink, step->words.data, step->words.size);
+    case STEP_ARRAY_BEGIN:
+        return sink->array_begin(sink, step->count);
+    case STEP_ARRAY_END:
+        return sink->array_end(sink);
+    case STEP_MAP_BEGIN:
+        return sink->map_begin(sink, step->count);
+    case STEP_KEY:
+        return sink->key(sink, step->words.data, step->words.size);
+    case STEP_MAP_END:
+        return sink->map_end(sink);
+    default:
+        return false;
+    }
+}
+
+/* Puts steps into a program, with a STEP_JSON before those that need no argument. */
+struct linker {
+    struct program *program;
+    struct json_writer writer; /* into the program's json */
+    struct step *open;         /* the STEP_JSON under way, or NULL */
+    size_t begun;              /* where its text begins */
+};
+
+static struct step *link_step(struct linker *linker, const struct step *step)
+{
+    struct step *linked = &linker->program->steps[linker->program->count++];
+
+    *linked = *step;
+    return linked;
+}
+
+static void open_json(struct linker *linker)
+{
+    if (linker->open == NULL)
+        linker->open = link_step(linker, &(struct step){.kind = STEP_JSON});
+}
+
+static void close_json(struct linker *linker)
+{
+    struct program *program = linker->program;
+
+    if (linker->open == NULL)
+        return;
+    linker->open->json.text.size = program->json.size - linker->begun;
+    linker->open->json.depth = linker->writer.depth;
+    linker->open->json.steps = (uint32_t)(program->steps + program->count - linker->open - 1);
+    linker->begun = program->json.size;
+    linker->open = NULL;
+}
+
+/* A value of some kind will come here: the writer is told one, of which its comma stays. */
+static bool expect_argument(struct linker *linker)
+{
+    struct text *json = &linker->program->json;
+
+    if (!linker->writer.sink.null(&linker->writer.sink))
+        return false;
+    json->size -= strlen("null");
+    if (json->size > linker->begun)
+        open_json(linker);
+    close_json(linker);
+    return true;
+}
+
+static bool link_one(struct linker *linker, const struct step *step)
+{
+    switch (step->kind) {
+    case STEP_ARGUMENT:
+    case STEP_TEXT_BEGIN:
+        if (!expect_argument(linker))
+            return false;
+        break;
+    case STEP_TEXT_WORDS:
+    case STEP_TEXT_ARGUMENT:
+    case STEP_TEXT_END:
+        break;
+    default:
+        open_json(linker);
+        if (!step_tell(step, &linker->writer.sink))
+            return false;
+    }
+    link_step(linker, step);
+    return true;
+}
+
+/* False: no memory. */
+static bool link_program(struct program *program, const struct step *steps, size_t count)
+{
+    struct linker linker = {.program = program};
+    const char *text;
+
+    /* No two STEP_JSONs follow each other. */
+    program->steps = mem_alloc((2 * count + 1) * sizeof *steps);
+    if (program->steps == NULL)
+        return false;
+    json_writer_init(&linker.writer, &program->json);
+    for (size_t i = 0; i < count; i++)
+        if (!link_one(&linker, &steps[i]))
+            return false;
+    close_json(&linker);
+
+    text = program->json.data; /* which will not move any more */
+    for (size_t i = 0; i < program->count; i++)
+        if (program->steps[i].kind == STEP_JSON) {
+            program->steps[i].json.text.data = text;
+            text += program->steps[i].json.text.size;
+        }
+    return true;
+}
+
+static bool compile_and_link(struct program *program, struct compiler *compiler)
+{
+    struct step *steps = mem_alloc((size_t)(compiler->end - compiler->text + 1) * sizeof *steps);
+    bool ok;
+
+    if (steps == NULL)
+        return false;
+    compiler->step = steps;
+    ok = compile(compiler) && link_program(program, steps, (size_t)(compiler->step - steps));
+    mem_free(steps);
+    return ok;
 }
 
 struct program *program_new(const char *text, const char **why, size_t *at)
 {
     struct program *program = mem_zalloc(sizeof *program);
     size_t size = strlen(text);
+    struct compiler compiler;
 
     *why = NULL;
     if (program == NULL)
         return NULL;
     program->text = mem_alloc(2 * size + 1);
-    program->steps = mem_alloc((size + 1) * sizeof *program->steps);
-    if (program->text == NULL || program->steps == NULL)
+    if (program->text == NULL)
         goto fail;
     memcpy(program->text, text, size + 1);
-
-    struct compiler compiler = {.text = program->text,
-                                .at = program->text,
-                                .end = program->text + size,
-                                .step = program->steps,
-                                .word = program->text + size + 1};
-
-    if (!compile(&compiler)) {
+    compiler = (struct compiler){.text = program->text,
+                                 .at = program->text,
+                                 .end = program->text + size,
+                                 .word = program->text + size + 1};
+    if (!compile_and_link(program, &compiler)) {
         *why = compiler.why;
         *at = (size_t)(compiler.at - compiler.text);
         goto fail;
     }
-    program->count = (size_t)(compiler.step - program->steps);
-    shrink(program);
     return program;
 
 fail:
@@ -406,5 +532,6 @@ void program_free(struct program *program)
         return;
     mem_free(program->text);
     mem_free(program->steps);
+    text_free(&program->json);
     mem_free(program);
 }

@@ -279,30 +279,8 @@ static bool tell_step(struct teller *teller, const struct step *step)
     struct value_sink *sink = teller->sink;
 
     switch (step->kind) {
-    case STEP_NULL:
-        return sink->null(sink);
-    case STEP_BOOLEAN:
-        return sink->boolean(sink, step->boolean);
-    case STEP_INTEGER:
-        return sink->integer(sink, step->integer);
-    case STEP_NATURAL:
-        return sink->natural(sink, step->natural);
-    case STEP_REAL:
-        return sink->real(sink, step->real);
-    case STEP_STRING:
-        return sink->string(sink, step->words.data, step->words.size);
     case STEP_ARGUMENT:
         return tell_argument(teller, &step->conversion);
-    case STEP_ARRAY_BEGIN:
-        return sink->array_begin(sink, step->count);
-    case STEP_ARRAY_END:
-        return sink->array_end(sink);
-    case STEP_MAP_BEGIN:
-        return sink->map_begin(sink, step->count);
-    case STEP_KEY:
-        return sink->key(sink, step->words.data, step->words.size);
-    case STEP_MAP_END:
-        return sink->map_end(sink);
     case STEP_TEXT_BEGIN:
         text_clear(&scratch);
         return true;
@@ -315,8 +293,18 @@ static bool tell_step(struct teller *teller, const struct step *step)
     case STEP_TEXT_END:
         return scratch_ready(teller) &&
                sink->string(sink, scratch.size > 0 ? scratch.data : "", scratch.size);
+    default:
+        return step_tell(step, sink);
     }
-    return false;
+}
+
+/* Tells what needs no argument in one piece, if the sink takes that; gives the next step. */
+static const struct step *tell_json(const struct step *step, struct value_sink *sink, bool *ok)
+{
+    if (sink->json == NULL)
+        return step + 1;
+    *ok = sink->json(sink, step->json.text.data, step->json.text.size, step->json.depth);
+    return step + 1 + step->json.steps;
 }
 
 static enum template_result run(const struct program *program, struct arguments *args,
@@ -326,8 +314,12 @@ static enum template_result run(const struct program *program, struct arguments 
     struct teller teller = {.args = args, .sink = sink};
     bool ok = true;
 
-    for (; ok && step < end; step++)
-        ok = tell_step(&teller, step);
+    while (ok && step < end) {
+        if (step->kind == STEP_JSON)
+            step = tell_json(step, sink, &ok);
+        else
+            ok = tell_step(&teller, step++);
+    }
     for (; step < end; step++)
         if (step->kind == STEP_ARGUMENT || step->kind == STEP_TEXT_ARGUMENT)
             drop(args, &step->conversion);

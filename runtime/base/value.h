@@ -39,6 +39,9 @@ struct value_sink {
     /* NULL, or: takes over a reference to a tree, which becomes part of what the sink makes. Where
      * it gives false the reference stays the caller's. */
     bool (*tree)(struct value_sink *sink, struct json_object *value);
+    /* NULL, or: takes what comes up to some inner value as JSON text that was made before, and
+     * behind which `depth` containers are open and no comma is due. */
+    bool (*json)(struct value_sink *sink, const char *data, size_t size, unsigned depth);
 };
 
 /* Tells a json-c tree (NULL is null). False: too deep, a string or key that is not UTF-8, or the
@@ -46,7 +49,8 @@ struct value_sink {
 bool value_tell(struct json_object *value, struct value_sink *sink);
 
 /* A sink that makes a json-c tree. Of a repeated key the last value counts, at the first one's
- * place. A key with a zero byte is refused. A tree that is handed over becomes part as it is, unchecked.
+ * place. A key with a zero byte is refused. A tree that is handed over becomes part as it is,
+ * unchecked.
  *
  * json-c seeds its string hash from the kernel's randomness, once a process, so that a sender
  * can't choose keys that all fall into one place of a table. */

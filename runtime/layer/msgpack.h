@@ -4,7 +4,8 @@
  *
  * The reader believes nothing: no length before its bytes are there, no nesting deeper than
  * VALUE_DEPTH_MAX. What JSON values, bytes and non-finite doubles can't say is refused: extension
- * types and timestamps, keys that are not text or hold a zero byte, text that is not UTF-8, anything behind the value.
+ * types and timestamps, keys that are not text or hold a zero byte, text that is not UTF-8,
+ * anything behind the value.
  */
 #ifndef LAYER_MSGPACK_H
 #define LAYER_MSGPACK_H
@@ -31,8 +32,7 @@ bool msgpack_tell(const void *data, size_t size, struct value_sink *sink);
 bool msgpack_decode(const void *data, size_t size, struct json_object **value);
 bool msgpack_encode(struct json_object *value, struct text *out);
 
-#define MSGPACK_ADDRESS "__asgi_channel__" /* the key under which Redis carries who is to hear it  \
-                                            */
+#define MSGPACK_ADDRESS "__asgi_channel__" /* the key that says who is to hear it */
 
 /* What a layer asks of an event, found without making a tree. */
 struct msgpack_event {
