@@ -212,7 +212,9 @@ static void send_payload(struct conn *conn, bool binary, struct slice payload)
 
 static void send_text(struct conn *conn, const char *name, struct slice text)
 {
-    if (utf8_valid(text.data, text.size))
+    struct slice received = call_current()->received;
+    bool known = text.data == received.data && text.size == received.size;
+    if (known || utf8_valid(text.data, text.size))
         send_payload(conn, false, text);
     else if (mount_drop(conn->mount, DROP_NOT_TEXT, slice_of(name)))
         log_write(LOG_ERROR, "call.refused", LOG_STR("call", name),

@@ -371,25 +371,27 @@ static void conn_read(struct conn *conn)
 
 /* ---- Writing -------------------------------------------------------------------------------- */
 
-/* A file's bytes go straight from the page cache. */
+/* A file's bytes go straight from the page cache, some in each turn. */
 static void conn_write_file(struct conn *conn)
 {
-    while (conn->file_left > 0) {
-        size_t most = conn->file_left < SENDFILE_MOST ? (size_t)conn->file_left : SENDFILE_MOST;
-        off_t offset = (off_t)conn->file_offset;
-        ssize_t sent = sendfile(conn->fd, conn->file, &offset, most);
-        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            conn->want_write = true;
-            return;
-        }
-        if (sent <= 0) { /* the line is cut, or the file was cut short after its length was told */
-            conn_cut(conn, sent == 0 ? "the file has become shorter" : "reset by the peer");
-            return;
-        }
-        conn->file_offset += (uint64_t)sent;
-        conn->file_left -= (uint64_t)sent;
-        conn->bytes_out += (uint64_t)sent;
-        conn->since = loop_now(conn->worker->loop);
+    size_t most = conn->file_left < SENDFILE_MOST ? (size_t)conn->file_left : SENDFILE_MOST;
+    off_t offset = (off_t)conn->file_offset;
+    ssize_t sent = sendfile(conn->fd, conn->file, &offset, most);
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        conn->want_write = true;
+        return;
+    }
+    if (sent <= 0) { /* the line is cut, or the file was cut short after its length was told */
+        conn_cut(conn, sent == 0 ? "the file has become shorter" : "reset by the peer");
+        return;
+    }
+    conn->file_offset += (uint64_t)sent;
+    conn->file_left -= (uint64_t)sent;
+    conn->bytes_out += (uint64_t)sent;
+    conn->since = loop_now(conn->worker->loop);
+    if (conn->file_left > 0) {
+        conn_ready(conn);
+        return;
     }
     close(conn->file);
     conn->file = -1;
@@ -659,7 +661,7 @@ static void sweep_open(struct conn *conn, const struct limits_config *limits, ui
         conn_close(conn, 1000, SLICE("idle"));
         return;
     }
-    if (!conn->reading || conn->heard > conn->pinged_at)
+    if (!conn->reading || conn->heard >= conn->pinged_at)
         conn->pinged = false;
     if (conn->pinged && overdue(now, conn->pinged_at, limits->pong)) {
         conn_fail(conn, 1011, "no answer to a ping");

@@ -130,6 +130,8 @@ static void run_message(struct conn *conn, bool binary, const uint8_t *data, siz
     } else if (consumer->receive) {
         struct call call = call_of(conn, "receive");
         const sluice_message message = {(const char *)data, size, binary};
+        if (!binary)
+            call.received = (struct slice){message.data, size};
         call_begin(&call, watched_by(conn));
         consumer->receive(public_of(conn), &message);
         call_end(&call, watched_by(conn));

@@ -19,6 +19,7 @@ struct call {
     struct mount *mount;
     const char *callback;  /* "connect", "receive", ..., or the handler's name; a literal or the
                               generation's */
+    struct slice received; /* text that the peer sent: known to be UTF-8; data NULL: none */
     struct slice type;     /* of the event that is handled; data NULL: none is */
     struct batch *batch;   /* of a broadcast handler: what it sends is collected here */
     unsigned batch_frames; /* messages in it so far, from this call */

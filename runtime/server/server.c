@@ -106,10 +106,17 @@ bool server_start(struct server *server)
 
 bool server_set_routing(struct server *server, struct routing *routing)
 {
+    bool ready = true;
+    for (unsigned i = 0; i < server->worker_count && ready; i++)
+        ready = worker_prepare_routing(server->workers[i], routing);
     for (unsigned i = 0; i < server->worker_count; i++) {
-        if (!worker_set_routing(server->workers[i], routing))
-            return false;
+        if (ready)
+            worker_set_routing(server->workers[i]);
+        else
+            worker_take_back_routing(server->workers[i]);
     }
+    if (!ready)
+        return false;
     routing_unref(server->routing);
     server->routing = routing_ref(routing);
     return true;

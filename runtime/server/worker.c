@@ -121,14 +121,30 @@ static void take_routing(struct loop *loop, struct loop_message *message)
     mem_free(taken);
 }
 
-bool worker_set_routing(struct worker *worker, struct routing *routing)
+bool worker_prepare_routing(struct worker *worker, struct routing *routing)
 {
     struct routing_message *message = mem_alloc(sizeof *message);
     if (!message)
         return false;
     *message = (struct routing_message){{.run = take_routing}, routing_ref(routing)};
-    loop_post(worker->loop, &message->message);
+    worker->next_routing = message;
     return true;
+}
+
+void worker_take_back_routing(struct worker *worker)
+{
+    if (!worker->next_routing)
+        return;
+    routing_unref(worker->next_routing->routing);
+    mem_free(worker->next_routing);
+    worker->next_routing = NULL;
+}
+
+void worker_set_routing(struct worker *worker)
+{
+    struct routing_message *message = worker->next_routing;
+    worker->next_routing = NULL;
+    loop_post(worker->loop, &message->message);
 }
 
 void worker_pool_has_room(struct worker *worker)

@@ -26,8 +26,9 @@ struct worker {
     struct server *server;
     struct loop *loop;
     struct timers *timers;
-    struct routing *routing; /* what new connections meet; a reference */
-    uint8_t *receive;        /* WORKER_RECEIVE_SIZE bytes and one more, for a zero byte */
+    struct routing *routing;              /* what new connections meet; a reference */
+    struct routing_message *next_routing; /* main thread's: prepared, and not yet posted */
+    uint8_t *receive; /* WORKER_RECEIVE_SIZE bytes and one more, for a zero byte */
     struct outbox_pool pool;
     struct conn_list conns;   /* all of them */
     struct conn_list ready;   /* to be looked at when the turn ends: see conn_turn */
@@ -64,8 +65,11 @@ bool worker_start(struct worker *worker);
 /* A thread of the pool: what was refused may be tried again. */
 void worker_pool_has_room(struct worker *worker);
 
-/* Any thread: from now on new connections meet this routing. False without memory. */
-bool worker_set_routing(struct worker *worker, struct routing *routing);
+/* Main thread: from now on new connections meet this routing. In two steps, so that all workers
+ * take it or none does: false without memory, and then it is taken back from those that have it. */
+bool worker_prepare_routing(struct worker *worker, struct routing *routing);
+void worker_take_back_routing(struct worker *worker); /* none is prepared: nothing */
+void worker_set_routing(struct worker *worker);       /* the one that is prepared */
 
 /* Any thread. Stops accepting, and closes every connection: 1001 and the closing handshake; with
  * `now`, the lines are cut. The server is told when the last one is gone. */
