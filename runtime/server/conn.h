@@ -61,8 +61,8 @@ struct conn {
     bool more : 1;         /* there is more to be read, left for the next turn to be fair */
     bool served : 1;       /* a request was answered on it before this one */
     bool stopping : 1;     /* the server stops, which is why it ends */
-    bool is_unix : 1;
-    uint16_t code;      /* what disconnect is told */
+    bool is_unix;  /* no bit field: a callback on the pool reads it, while the loop sets bits */
+    uint16_t code; /* what disconnect is told */
     uint16_t sent_code; /* of our close frame; 0: none is sent */
     unsigned pins;      /* jobs under way that will come back to it */
 
