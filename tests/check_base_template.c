@@ -232,6 +232,7 @@ START_TEST(broken_templates_say_why_and_where)
         const char *why; /* a part of it */
     } cases[] = {
         {"", 0, "a value must stand here"},
+        {NULL, 0, "a value must stand here"},
         {"  ", 2, "a value must stand here"},
         {"{a:}", 3, "a value must stand here"},
         {"[1,]", 3, "a value must stand here"},

@@ -20,11 +20,6 @@
  * byte, a byte order mark. */
 bool json_parse(const char *data, size_t size, struct json_object **value);
 
-/* Reads the escape that the text begins with, such as \n or \u4e2d (both halves of a surrogate
- * pair), and gives its length; 0: it is none. `*written` is how many bytes of UTF-8 are in `out`.
- */
-size_t json_unescape(const char *data, size_t size, char out[4], size_t *written);
-
 /* A sink that appends JSON text: no blanks, non-ASCII as it is, control bytes escaped. Bytes
  * answer false (and set `bytes`); a double that is not finite becomes null. False also: deeper
  * than VALUE_DEPTH_MAX, or out->failed. What was written before stays. */

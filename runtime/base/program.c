@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/escape.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/number.h"
@@ -53,51 +54,6 @@ static bool take(struct compiler *compiler, char byte)
 
 /* ---- Conversions ---- */
 
-static const char *read_stars(const char *at, struct conversion *conversion)
-{
-    if (*at == '*') {
-        conversion->stars++;
-        return at + 1;
-    }
-    return at + strspn(at, "0123456789");
-}
-
-static const char *read_length(const char *at, struct conversion *conversion)
-{
-    static const struct {
-        char text[3];
-        uint8_t length;
-    } lengths[] = {
-        {"hh", LENGTH_HH}, {"h", LENGTH_H}, {"ll", LENGTH_LL}, {"l", LENGTH_L},
-        {"z", LENGTH_Z},   {"j", LENGTH_J}, {"t", LENGTH_T},   {"L", LENGTH_LONG_DOUBLE},
-    };
-
-    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-        size_t size = strlen(lengths[i].text);
-
-        if (strncmp(at, lengths[i].text, size) == 0) {
-            conversion->length = lengths[i].length;
-            return at + size;
-        }
-    }
-    return at;
-}
-
-const char *conversion_read(const char *at, struct conversion *conversion)
-{
-    const char *begin = at + 1;
-
-    *conversion = (struct conversion){.length = LENGTH_NONE};
-    at = begin + strspn(begin, "-+ #0'I");
-    at = read_stars(at, conversion);
-    if (*at == '.')
-        at = read_stars(at + 1, conversion);
-    conversion->decorated = at > begin;
-    at = read_length(at, conversion);
-    conversion->letter = *at;
-    return *at != '\0' ? at + 1 : at;
-}
-
 static bool allowed(const struct conversion *conversion)
 {
     switch (conversion->letter) {
@@ -142,8 +98,8 @@ static bool compile_escape(struct compiler *compiler)
         compiler->at += 2;
         return true;
     }
-    length = json_unescape(compiler->at, (size_t)(compiler->end - compiler->at), compiler->word,
-                           &written);
+    length =
+        escape_read(compiler->at, (size_t)(compiler->end - compiler->at), compiler->word, &written);
     if (length == 0)
         return broken(compiler, "no such escape, or half a surrogate pair");
     compiler->word += written;

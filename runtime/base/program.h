@@ -10,29 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/conversion.h"
 #include "base/text.h"
 #include "base/value.h"
-
-/* A printf conversion: enough to take its argument as the compiler of the caller passed it. */
-struct conversion {
-    char letter; /* 0: none that anybody knows */
-    enum {
-        LENGTH_NONE,
-        LENGTH_HH,
-        LENGTH_H,
-        LENGTH_L,
-        LENGTH_LL,
-        LENGTH_Z,
-        LENGTH_J,
-        LENGTH_T,
-        LENGTH_LONG_DOUBLE
-    } length;
-    uint8_t stars;  /* widths and precisions that are arguments, before it */
-    bool decorated; /* has flags, a width or a precision */
-};
-
-/* Reads the conversion that begins at the percent sign `at` points to; what is behind it. */
-const char *conversion_read(const char *at, struct conversion *conversion);
 
 enum step_kind {
     STEP_NULL,

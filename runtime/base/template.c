@@ -9,7 +9,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <sys/types.h>
 #include <json-c/json.h>
 
 #include "base/mem.h"
@@ -30,115 +29,6 @@ static _Thread_local struct {
 } kept[KEPT];
 
 static _Thread_local struct text scratch; /* a string that is put together or mended */
-
-/* ---- Arguments ---- */
-
-/* A va_list that can be passed on and is moved by whoever takes from it. */
-struct arguments {
-    va_list list;
-};
-
-static int64_t take_signed(struct arguments *args, const struct conversion *conversion)
-{
-    switch (conversion->length) {
-    case LENGTH_HH:
-        return (signed char)va_arg(args->list, int);
-    case LENGTH_H:
-        return (short)va_arg(args->list, int);
-    case LENGTH_L:
-        return va_arg(args->list, long);
-    case LENGTH_LL:
-        return va_arg(args->list, long long);
-    case LENGTH_Z:
-        return va_arg(args->list, ssize_t);
-    case LENGTH_J:
-        return va_arg(args->list, intmax_t);
-    case LENGTH_T:
-        return va_arg(args->list, ptrdiff_t);
-    default:
-        return va_arg(args->list, int);
-    }
-}
-
-static uint64_t take_unsigned(struct arguments *args, const struct conversion *conversion)
-{
-    switch (conversion->length) {
-    case LENGTH_HH:
-        return (unsigned char)va_arg(args->list, unsigned);
-    case LENGTH_H:
-        return (unsigned short)va_arg(args->list, unsigned);
-    case LENGTH_L:
-        return va_arg(args->list, unsigned long);
-    case LENGTH_LL:
-        return va_arg(args->list, unsigned long long);
-    case LENGTH_Z:
-        return va_arg(args->list, size_t);
-    case LENGTH_J:
-        return va_arg(args->list, uintmax_t);
-    case LENGTH_T:
-        return (uint64_t)va_arg(args->list, ptrdiff_t);
-    default:
-        return va_arg(args->list, unsigned);
-    }
-}
-
-/* Takes the argument of a conversion, whichever printf knows, and drops it. False: nobody knows
- * what it takes, and so not what comes after it. */
-static bool drop(struct arguments *args, const struct conversion *conversion)
-{
-    for (uint8_t i = 0; i < conversion->stars; i++)
-        (void)va_arg(args->list, int);
-    switch (conversion->letter) {
-    case 'd':
-    case 'i':
-    case 'c':
-        take_signed(args, conversion);
-        return true;
-    case 'u':
-    case 'o':
-    case 'x':
-    case 'X':
-        take_unsigned(args, conversion);
-        return true;
-    case 'e':
-    case 'E':
-    case 'f':
-    case 'F':
-    case 'g':
-    case 'G':
-    case 'a':
-    case 'A':
-        if (conversion->length == LENGTH_LONG_DOUBLE)
-            (void)va_arg(args->list, long double);
-        else
-            (void)va_arg(args->list, double);
-        return true;
-    case 'p':
-        json_object_put(va_arg(args->list, struct json_object *));
-        return true;
-    case 's':
-    case 'n':
-        (void)va_arg(args->list, void *);
-        return true;
-    case '%':
-    case 'm':
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* For a text that didn't compile. */
-static void drop_all(struct arguments *args, const char *text)
-{
-    struct conversion conversion;
-
-    for (text = strchr(text, '%'); text != NULL; text = strchr(text, '%')) {
-        text = conversion_read(text, &conversion);
-        if (!drop(args, &conversion))
-            return;
-    }
-}
 
 /* ---- Telling ---- */
 
@@ -236,13 +126,13 @@ static bool tell_argument(struct teller *teller, const struct conversion *conver
         real = va_arg(teller->args->list, double);
         return isfinite(real) ? sink->real(sink, real) : sink->null(sink);
     case 'u':
-        natural = take_unsigned(teller->args, conversion);
+        natural = conversion_unsigned(conversion, teller->args);
         return natural > INT64_MAX ? sink->natural(sink, natural)
                                    : sink->integer(sink, (int64_t)natural);
     default:
         if (is_boolean(conversion))
             return sink->boolean(sink, va_arg(teller->args->list, int) != 0);
-        return sink->integer(sink, take_signed(teller->args, conversion));
+        return sink->integer(sink, conversion_signed(conversion, teller->args));
     }
 }
 
@@ -263,14 +153,14 @@ static void add_argument(struct teller *teller, const struct conversion *convers
         return;
     case 'u':
         text_add(&scratch, number,
-                 number_write_natural(number, take_unsigned(teller->args, conversion)));
+                 number_write_natural(number, conversion_unsigned(conversion, teller->args)));
         return;
     default:
         if (is_boolean(conversion))
             text_add_str(&scratch, va_arg(teller->args->list, int) != 0 ? "true" : "false");
         else
             text_add(&scratch, number,
-                     number_write_integer(number, take_signed(teller->args, conversion)));
+                     number_write_integer(number, conversion_signed(conversion, teller->args)));
     }
 }
 
@@ -322,7 +212,7 @@ static enum template_result run(const struct program *program, struct arguments 
     }
     for (; step < end; step++)
         if (step->kind == STEP_ARGUMENT || step->kind == STEP_TEXT_ARGUMENT)
-            drop(args, &step->conversion);
+            conversion_drop(&step->conversion, args);
     if (scratch.room > KEPT_SCRATCH)
         text_free(&scratch);
     if (teller.no_memory)
@@ -368,6 +258,18 @@ void template_forget(void)
     text_free(&scratch);
 }
 
+/* For a text that didn't compile. */
+static void drop_all(struct arguments *args, const char *text)
+{
+    struct conversion conversion;
+
+    for (text = strchr(text, '%'); text != NULL; text = strchr(text, '%')) {
+        text = conversion_read(text, &conversion);
+        if (!conversion_drop(&conversion, args))
+            return;
+    }
+}
+
 static enum template_result tell_new(const char *text, struct arguments *args,
                                      struct value_sink *sink, const char **why, size_t *at)
 {
@@ -392,11 +294,14 @@ static enum template_result tell_new(const char *text, struct arguments *args,
 enum template_result template_tell(const char *text, va_list args, struct value_sink *sink,
                                    const char **why, size_t *at)
 {
-    struct program *program = find(text);
+    struct program *program;
     struct arguments arguments;
     enum template_result result;
     size_t unwanted;
 
+    if (text == NULL)
+        text = ""; /* which is as broken, and can be read */
+    program = find(text);
     va_copy(arguments.list, args);
     if (program != NULL)
         result = run(program, &arguments, sink);
