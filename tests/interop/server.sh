@@ -118,16 +118,15 @@ server_clean()
 }
 
 # node_packages: sets SLUICE_NODE, the directory with the packages of tests/package.json: those of the
-# checkout, which ./dev installs, else our own of this build.
+# checkout, which ./dev installs, else our own beside the demo. Comes after server_prepare.
 node_packages()
 {
     need node npm
     SLUICE_NODE=$top/tests
     export SLUICE_NODE
     [ -d "$SLUICE_NODE/node_modules/ws" ] && return
-    SLUICE_NODE=$build/tests/node
-    mkdir -p "$SLUICE_NODE"
+    SLUICE_NODE=$work/node
+    mkdir "$SLUICE_NODE"
     cp "$top/tests/package.json" "$top/tests/package-lock.json" "$SLUICE_NODE/"
-    [ -d "$SLUICE_NODE/node_modules/ws" ] || npm ci --prefix "$SLUICE_NODE" --ignore-scripts --no-audit \
-        --no-fund --loglevel=error
+    npm ci --prefix "$SLUICE_NODE" --ignore-scripts --no-audit --no-fund --loglevel=error
 }
