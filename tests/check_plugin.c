@@ -30,7 +30,8 @@ START_TEST(a_consumer_is_loaded_from_a_copy_and_leaves)
     struct plugin_cache *cache = open_cache();
     struct generation *generation = open_good(cache, built_plugin("good"));
     const struct sluice_consumer *consumer = generation_consumer(generation);
-    char name[64];
+    char path[4096];
+    Dl_info where;
 
     ck_assert_str_eq(generation_name(generation), "good.so");
     ck_assert_uint_eq(generation_number(generation), 1);
@@ -39,12 +40,10 @@ START_TEST(a_consumer_is_loaded_from_a_copy_and_leaves)
     ck_assert(consumer->connect != NULL && consumer->load == NULL && !consumer->blocking);
     ck_assert_uint_eq(generation_count(cache), 1);
 
-    const char *directory = copies_path();
-    snprintf(name, sizeof(name), "%s/good.1.so", strrchr(directory, '/') + 1);
-    const char *copy = in_scratch("cache/sluice");
-    char path[4096];
-    snprintf(path, sizeof(path), "%s/%s", copy, name);
+    ck_assert_int_lt(snprintf(path, sizeof(path), "%s/good.1.so", copies_path()), sizeof(path));
     ck_assert(is_there(path));
+    ck_assert_int_ne(dladdr((void *)(uintptr_t)consumer->connect, &where), 0);
+    ck_assert_str_eq(where.dli_fname, path); /* what backtraces and debuggers name */
 
     generation_unref(generation);
     ck_assert_uint_eq(generation_count(cache), 1);
@@ -257,6 +256,7 @@ static const struct {
     {"wrong_abi", "built for sluice ABI 2.0, this is 1.0", REBUILD},
     {"newer_minor", "built for sluice ABI 1.1, this is 1.0", REBUILD},
     {"unknown_field", "its record has 112 bytes, in ABI 1.0 it has 104", REBUILD},
+    {"borrowed_record", "it declares no consumer", "declare it with SLUICE_CONSUMER(...), once"},
     {"no_record", "it declares no consumer", "declare it with SLUICE_CONSUMER(...), once"},
     {"not_a_record", NO_RECORD, ONLY_ONE},
     {"handler_as_consumer", NO_RECORD, ONLY_ONE},
@@ -281,6 +281,19 @@ START_TEST(these_are_refused)
 
     check_refused(cache, built_plugin(refused[_i].plugin), refused[_i].message, refused[_i].hint);
     ck_assert_str_eq(trace_left(), "");
+    plugin_cache_close(cache);
+}
+END_TEST
+
+START_TEST(consumers_cannot_see_each_other)
+{
+    struct plugin_cache *cache = open_cache();
+    struct generation *has_it = open_good(cache, built_plugin("helper_name"));
+    struct plugin_fault fault;
+
+    ck_assert_ptr_null(generation_open(cache, built_plugin("missing_library"), NULL, &fault));
+    ck_assert_str_eq(fault.message, "undefined symbol: frobnicate");
+    end_generation(cache, has_it);
     plugin_cache_close(cache);
 }
 END_TEST
@@ -622,6 +635,7 @@ static void add_loading(Suite *suite)
     tcase_add_test(tcase, an_older_record_is_padded_with_zeros);
     tcase_add_test(tcase, a_longer_record_that_asks_for_nothing_more_is_taken);
     tcase_add_loop_test(tcase, these_are_refused, 0, sizeof(refused) / sizeof(*refused));
+    tcase_add_test(tcase, consumers_cannot_see_each_other);
     tcase_add_test(tcase, a_refusal_leaves_what_serves_as_it_was);
     tcase_add_test(tcase, a_library_that_is_not_there_is_named);
 }

@@ -103,7 +103,7 @@ START_TEST(a_file_that_others_can_write)
     copy_file(file, built_plugin("good"));
     chmod(file, 0666);
     check_refused(cache, file, "it is world-writable (mode 0666)",
-                  "who can write it can run code in the server: chmod o-w");
+                  "whoever can write it can run code in the server: chmod o-w");
     chmod(file, 0664);
     end_generation(cache, open_good(cache, file));
     plugin_cache_close(cache);
@@ -119,7 +119,7 @@ START_TEST(a_file_of_another_user)
     if (chown(file, 12345, (gid_t)-1) == 0)
         check_refused(cache, file,
                       "it belongs to user 12345, neither to root nor to the server's user 0",
-                      "who can write it can run code in the server: chown it");
+                      "whoever can write it can run code in the server: chown it");
     plugin_cache_close(cache);
 }
 END_TEST

@@ -245,6 +245,19 @@ START_TEST(handlers_in_cxx_and_of_the_older_symbol_table)
 }
 END_TEST
 
+START_TEST(handlers_of_a_library_are_not_the_consumers)
+{
+    struct plugin_cache *cache = open_cache();
+    struct generation *generation = open_good(cache, built_plugin("borrower"));
+
+    ck_assert_uint_eq(generation_consumer(generation)->state_size, 42);
+    ck_assert_str_eq(answer(generation, "borrower.ping"), "text pong; ");
+    ck_assert_int_eq(find(generation, SLICE("good.all")), HANDLER_NONE);
+    end_generation(cache, generation);
+    plugin_cache_close(cache);
+}
+END_TEST
+
 /* mem_alloc and log_fields of this program are the runtime's; the consumer has its own. */
 START_TEST(a_consumer_calls_its_own_functions)
 {
@@ -363,6 +376,7 @@ int main(void)
     tcase_add_test(tcase, records_say_what_was_declared);
     tcase_add_test(tcase, a_consumer_without_handlers);
     tcase_add_test(tcase, handlers_in_cxx_and_of_the_older_symbol_table);
+    tcase_add_test(tcase, handlers_of_a_library_are_not_the_consumers);
     tcase_add_test(tcase, a_consumer_calls_its_own_functions);
     tcase_add_test(tcase, a_handler_that_no_type_can_spell_is_logged);
     tcase_add_test(tcase, no_lookup_waits_while_another_object_is_loaded);

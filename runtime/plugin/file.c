@@ -31,11 +31,11 @@ static bool check_owner(const struct stat *stat, struct plugin_fault *fault)
     if (stat->st_uid != 0 && stat->st_uid != geteuid()) {
         fault_set(fault, "it belongs to user %lu, neither to root nor to the server's user %lu",
                   (unsigned long)stat->st_uid, (unsigned long)geteuid());
-        return fault_hint(fault, "who can write it can run code in the server: chown it");
+        return fault_hint(fault, "whoever can write it can run code in the server: chown it");
     }
     if ((stat->st_mode & S_IWOTH) != 0) {
         fault_set(fault, "it is world-writable (mode %04o)", (unsigned)stat->st_mode & 07777);
-        return fault_hint(fault, "who can write it can run code in the server: chmod o-w");
+        return fault_hint(fault, "whoever can write it can run code in the server: chmod o-w");
     }
     return true;
 }

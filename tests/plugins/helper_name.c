@@ -8,6 +8,7 @@
 
 const char *log_fields(int level, const char *event, const void *fields);
 const char *conn_close(void);
+int frobnicate(void);
 void *mem_alloc(size_t size);
 void mem_free(void *memory);
 
@@ -20,6 +21,12 @@ const char *log_fields(int level, const char *event, const void *fields)
 const char *conn_close(void)
 {
     return "own conn_close";
+}
+
+/* What missing_library lacks: it must not find it here. */
+int frobnicate(void)
+{
+    return 1;
 }
 
 /* If the runtime's bound to these, nothing could be allocated any more. */
