@@ -1,7 +1,8 @@
 /*
  * answers_later: accepts from a handler, 50 ms after the client asked.
  *
- * Must be seen: the handshake completes then, and "later" is the first message.
+ * Must be seen: the handshake completes then, and "later" is the first message; what the client
+ * sent meanwhile comes back after that.
  */
 #include <sluice/sluice.h>
 
@@ -16,4 +17,4 @@ SLUICE_HANDLER(answer_now, ws, event)
     sluice_send_text(ws, "later");
 }
 
-SLUICE_CONSUMER(.connect = on_connect);
+SLUICE_CONSUMER(.connect = on_connect, .receive = sluice_send);
