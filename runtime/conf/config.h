@@ -30,7 +30,7 @@ struct server_config {
     unsigned connections; /* open ones; 0: auto */
     size_t headers, request_line;
     unsigned header_count;
-    uint32_t handshake, keep_alive, stop; /* keep_alive 0: closed after each answer */
+    uint32_t handshake, keep_alive, stop; /* none is ever 0 */
 };
 
 /* The `limits` directive. Times are milliseconds, 0 is off. */

@@ -61,7 +61,9 @@ static void tell_directive(struct table *table, const struct directive *directiv
     set(&row, RANGE, directive->takes);
     if (directive->value != NULL)
         setting_range(directive->value, row.cells[RANGE], sizeof row.cells[RANGE]);
-    set(&row, CHANGES, directive->takes == NULL ? "" : directive->live ? "reload" : "restart");
+    set(&row, CHANGES, directive->live ? "reload" : "restart");
+    if (directive->takes == NULL && directive->value == NULL)
+        set(&row, CHANGES, NULL); /* its settings say it, each for itself */
     set(&row, HELP, directive->help);
     tell(table, &row);
     for (const struct setting *s = directive->settings; s != NULL && s->name != NULL; s++)

@@ -29,10 +29,10 @@ struct directive {
     unsigned least, most; /* words behind the name, without settings */
     const char *words;    /* what they are: "an address" */
     const char *usage;
-    const char *takes;              /* its words in short, for the list; NULL: it has none */
-    const char *standard;           /* what holds where it isn't given; NULL: nothing */
-    const struct setting *value;    /* what its only word is; NULL: the function says */
-    const char *noun;               /* of its settings: "limit" */
+    const char *takes;           /* its words in short, for the list; NULL: none, or `value` says */
+    const char *standard;        /* what holds where it isn't given; NULL: nothing */
+    const struct setting *value; /* what its only word is; NULL: the function says */
+    const char *noun;            /* of its settings: "limit" */
     const struct setting *settings; /* NULL: it has none */
     bool wants_setting;             /* it says nothing without one */
     void (*apply)(struct parser *parser, const struct line *line);
