@@ -251,9 +251,13 @@ START_TEST(plain_request_for_a_websocket_is_426)
 
     serve_pages();
 
-    struct answer answer = answer_to(&client, "GET /ws/echo/ HTTP/1.1\r\n" HOST "\r\n", true);
+    client = client_dial();
+    client_say(&client, "GET /ws/echo/ HTTP/1.1\r\n" HOST "\r\n");
+
+    struct answer answer = client_answer(&client);
 
     ck_assert_uint_eq(answer.status, 426);
+    ck_assert_ptr_nonnull(strstr(answer.head, "Connection: Upgrade\r\n"));
     ck_assert_str_eq(answer_field(&answer, "Upgrade"), "websocket");
     log_wait("status=426", "this path is a websocket");
     client_hang_up(&client);

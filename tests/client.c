@@ -183,8 +183,11 @@ static struct answer answer_of(struct client *client, bool has_body)
 {
     size_t head = find_head(client);
     struct answer answer = {0};
-    char *text = strndup((char *)client->data, head);
+    char *text = malloc(head + 1);
 
+    ck_assert_ptr_nonnull(text);
+    memcpy(text, client->data, head);
+    text[head] = '\0';
     answer.head = text;
     ck_assert_msg(sscanf(text, "HTTP/1.1 %3u ", &answer.status) == 1, "no status line: %s", text);
     if (has_body && answer.status >= 200 && answer.status != 304)
