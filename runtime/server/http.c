@@ -151,8 +151,7 @@ static void serve_missing(const struct exchange *exchange)
     char why[512];
     if (!exchange->request->upgrade &&
         config_route(config, true, exchange->path, &rest, captures)) {
-        answer(exchange, 426, SLICE("Upgrade: websocket\r\nConnection: Upgrade\r\n"),
-               "this path is a websocket");
+        answer(exchange, 426, SLICE("Upgrade: websocket\r\n"), "this path is a websocket");
         return;
     }
     explain_missing(exchange, why, sizeof why);
@@ -243,7 +242,7 @@ static void serve_upgrade(struct exchange *exchange, struct mount *mount,
     unsigned status = handshake_check(exchange->request, &why);
     exchange->keep_alive = false;
     if (status != 0) {
-        const char *fields = status == 426   ? "Sec-WebSocket-Version: 13\r\n"
+        const char *fields = status == 426   ? "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
                              : status == 405 ? "Allow: GET\r\n"
                                              : "";
         answer(exchange, status, slice_of(fields), why);

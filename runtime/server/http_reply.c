@@ -150,7 +150,9 @@ void http_reply_head(struct text *out, unsigned status, struct slice fields, uin
     if (!has_no_body(status))
         text_addf(out, "Content-Length: %" PRIu64 "\r\n", length);
     if (status >= 200)
-        text_addf(out, "Connection: %s\r\n", keep_alive ? "keep-alive" : "close");
+        /* Who sends Upgrade, as 426 does, names it here too (RFC 9110, section 7.8). */
+        text_addf(out, "Connection: %s%s\r\n", keep_alive ? "keep-alive" : "close",
+                  status == 426 ? ", Upgrade" : "");
     text_add_str(out, "\r\n");
 }
 
