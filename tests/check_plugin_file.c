@@ -12,7 +12,39 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "plugin_fixture.h"
+
+/* ---- What is said -------------------------------------------------------- */
+
+START_TEST(a_fault_is_one_line_that_can_be_printed)
+{
+    struct plugin_fault fault = {.hint = "of before"};
+
+    ck_assert(!fault_set(&fault, "a\nb\r%s", "\x1b[31m\x7f\t"));
+    ck_assert_str_eq(fault.message, "a?b??[31m??");
+    ck_assert_str_eq(fault.hint, "");
+    ck_assert(!fault_hint(&fault, "%d\n", 7));
+    ck_assert_str_eq(fault.hint, "7?");
+}
+END_TEST
+
+START_TEST(a_long_fault_is_cut_between_characters)
+{
+    struct plugin_fault fault;
+    char text[1001] = "";
+
+    for (unsigned i = 0; i < 500; i++)
+        memcpy(text + 2 * i, "\xc3\xa4", 3);
+    for (unsigned skip = 0; skip < 4; skip++) {
+        fault_set(&fault, "%.*s%s", (int)skip, "xyz", text);
+        fault_hint(&fault, "%.*s%s", (int)skip, "xyz", text);
+        ck_assert_uint_ge(strlen(fault.message), sizeof(fault.message) - 4);
+        ck_assert(utf8_valid(fault.message, strlen(fault.message)));
+        ck_assert(utf8_valid(fault.hint, strlen(fault.hint)));
+    }
+}
+END_TEST
 
 /* ---- Files --------------------------------------------------------------- */
 
@@ -257,7 +289,12 @@ static TCase *add_case(Suite *suite, const char *name)
 
 static void add_files(Suite *suite)
 {
-    TCase *tcase = add_case(suite, "files");
+    TCase *tcase = add_case(suite, "faults");
+
+    tcase_add_test(tcase, a_fault_is_one_line_that_can_be_printed);
+    tcase_add_test(tcase, a_long_fault_is_cut_between_characters);
+
+    tcase = add_case(suite, "files");
 
     tcase_add_test(tcase, a_file_that_is_not_there);
     tcase_add_test(tcase, what_is_no_regular_file);

@@ -252,7 +252,7 @@ START_TEST(handlers_of_a_library_are_not_the_consumers)
 
     ck_assert_uint_eq(generation_consumer(generation)->state_size, 42);
     ck_assert_str_eq(answer(generation, "borrower.ping"), "text pong; ");
-    ck_assert_int_eq(find(generation, SLICE("good.all")), HANDLER_NONE);
+    ck_assert_int_eq(find(generation, SLICE("lent")), HANDLER_NONE);
     end_generation(cache, generation);
     plugin_cache_close(cache);
 }

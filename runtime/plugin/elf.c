@@ -162,7 +162,7 @@ static bool check_segments(const struct elf *elf, struct plugin_fault *fault)
 
 static bool read_header(struct elf *elf, struct plugin_fault *fault)
 {
-    ElfW(Ehdr) header;
+    ElfW(Ehdr) header = {.e_type = ET_NONE};
     uint64_t end;
 
     take(elf->file, 0, &header, sizeof(header));

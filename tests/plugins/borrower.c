@@ -1,8 +1,7 @@
 /*
- * borrower: is linked with a shared object that is a consumer itself, good.so.
+ * borrower: is linked with a shared object that declares a handler too, no_record.so.
  *
- * Must be seen: its own record counts; and none of the handlers of good.so are its own, though
- * dlsym would find them through it.
+ * Must be seen: the handler "lent" is none of its own, though dlsym would find it through it.
  */
 #include <sluice/sluice.h>
 

@@ -1,13 +1,11 @@
 /*
- * no_record: a shared object, and no consumer.
+ * no_record: declares a handler, and no consumer.
  *
  * Must be seen: `it declares no consumer`.
  */
 #include <sluice/sluice.h>
 
-void sluice_connect(sluice_conn *ws); /* nothing of ours */
-
-void sluice_connect(sluice_conn *ws)
+SLUICE_HANDLER(lent, ws, event)
 {
-    (void)ws;
+    sluice_send_text(ws, "lent");
 }
