@@ -199,36 +199,36 @@ void cli_counts(const struct routing *routing, struct text *out)
 
 /* ---- check and routes ----------------------------------------------------------------------- */
 
-static struct plugin_cache *open_cache(void)
+/* Opens what the config names, and lets go of it again. */
+static struct routing *try_open(struct config *config, struct plugin_cache **cache,
+                                struct diag *diag)
 {
-    struct plugin_fault fault = {.message = ""};
-    struct plugin_cache *cache = plugin_cache_open(NULL, &fault);
-    if (!cache)
-        fprintf(stderr, "sluice: %s\n", fault.message);
-    return cache;
+    *cache = config ? reload_cache(config, diag) : NULL;
+    return *cache ? reload_open(config, *cache, NULL, diag) : NULL;
 }
 
 enum cli_status cli_check(const struct cli *cli)
 {
     struct diag diag = {0};
-    struct plugin_cache *cache = open_cache();
-    if (!cache)
-        return CLI_FAILED;
-    struct routing *routing = reload_open(cli->file, cache, NULL, &diag);
-    enum cli_status status = routing ? CLI_DONE : CLI_FAILED;
     struct text counts = {0};
+    struct plugin_cache *cache;
+    struct config *config = config_load(cli->file, &diag);
+    struct routing *routing = try_open(config, &cache, &diag);
+    enum cli_status status = routing ? CLI_DONE : CLI_FAILED;
     if (routing)
         cli_counts(routing, &counts);
-    if (routing && diag.warnings == 0) {
+    if (routing && diag.warnings == 0)
         printf("sluice: no issues (%s)\n", counts.data ? counts.data : "");
-    } else {
+    else
         cli_print_diag(&diag, "");
-    }
     text_free(&counts);
     diag_free(&diag);
+    config_unref(config);
     routing_unref(routing);
-    reload_reap(cache);
-    plugin_cache_close(cache);
+    if (cache) {
+        reload_reap(cache);
+        plugin_cache_close(cache);
+    }
     return status;
 }
 

@@ -2,22 +2,31 @@
 
 #include "server/server.h"
 
-struct routing *reload_open(const char *file, struct plugin_cache *cache, const struct routing *now,
-                            struct diag *diag)
+struct routing *reload_open(struct config *config, struct plugin_cache *cache,
+                            const struct routing *now, struct diag *diag)
 {
-    struct config *config = config_load(file, diag);
-    if (!config)
-        return NULL;
     if (now)
         config_compare(now->config, config, diag);
-    struct routing *routing = routing_new(config, cache, now, diag);
-    config_unref(config); /* the routing holds its own */
-    return routing;
+    return routing_new(config, cache, now, diag);
+}
+
+struct plugin_cache *reload_cache(const struct config *config, struct diag *diag)
+{
+    struct plugin_fault fault = {.message = ""};
+    struct plugin_cache *cache = plugin_cache_open(config->cache, &fault);
+    if (!cache)
+        diag_add(diag, DIAG_ERROR, &config->source, config->cache_place,
+                 fault.hint[0] ? fault.hint : NULL, "%s", fault.message);
+    return cache;
 }
 
 bool reload_run(struct server *server, const char *file, struct diag *diag)
 {
-    struct routing *next = reload_open(file, server->cache, server->routing, diag);
+    struct config *config = config_load(file, diag);
+    if (!config)
+        return false;
+    struct routing *next = reload_open(config, server->cache, server->routing, diag);
+    config_unref(config); /* the routing holds its own */
     if (!next)
         return false;
     bool done = routing_load(next, diag);

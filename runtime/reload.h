@@ -12,9 +12,13 @@
 
 struct server;
 
-/* Reads the file and opens all that it names; load() is not called. NULL with errors in diag. */
-struct routing *reload_open(const char *file, struct plugin_cache *cache, const struct routing *now,
-                            struct diag *diag);
+/* Opens all that the config names (a reference is taken); load() is not called. `now`: what serves,
+ * or NULL. NULL with errors in diag, which also gets warnings of what needs a restart. */
+struct routing *reload_open(struct config *config, struct plugin_cache *cache,
+                            const struct routing *now, struct diag *diag);
+
+/* The cache that the config names, or one of the usual places. NULL with an error in diag. */
+struct plugin_cache *reload_cache(const struct config *config, struct diag *diag);
 
 /* SIGHUP: the server serves what the file says now; or, with errors in diag, what it served before.
  * Connections that are open stay with the code they met. Main thread. */

@@ -197,27 +197,18 @@ static bool prepare_loop(struct process *process)
     return true;
 }
 
-/* The cache is named by routing.conf, which is read before anything is loaded. */
-static bool prepare_cache(struct process *process, struct diag *diag)
+static bool prepare_cache(struct process *process, const struct config *config, struct diag *diag)
 {
-    struct config *config = config_load(process->cli->file, diag);
-    struct plugin_fault fault = {.message = ""};
-    if (!config)
-        return false;
     process->stop_ms = config->server.stop;
-    process->cache = plugin_cache_open(config->cache, &fault);
-    if (!process->cache)
-        diag_add(diag, DIAG_ERROR, &config->source, config->cache_place,
-                 fault.hint[0] ? fault.hint : NULL, "%s", fault.message);
-    else
+    process->cache = reload_cache(config, diag);
+    if (process->cache)
         generation_on_idle(process->cache, wake_reaper, process);
-    config_unref(config);
     return process->cache != NULL;
 }
 
-static bool prepare_server(struct process *process, struct diag *diag)
+static bool prepare_server(struct process *process, struct config *config, struct diag *diag)
 {
-    struct routing *routing = reload_open(process->cli->file, process->cache, NULL, diag);
+    struct routing *routing = reload_open(config, process->cache, NULL, diag);
     if (!routing)
         return false;
     process->server = server_new(process->cache, routing, diag);
@@ -307,8 +298,10 @@ enum cli_status run_serve(const struct cli *cli)
     loop_setup_libevent();
     raise_file_limit();
     note_time(&process);
-    bool serves =
-        prepare_loop(&process) && prepare_cache(&process, &diag) && prepare_server(&process, &diag);
+    struct config *config = config_load(cli->file, &diag);
+    bool serves = config && prepare_loop(&process) && prepare_cache(&process, config, &diag) &&
+                  prepare_server(&process, config, &diag);
+    config_unref(config);
     if (serves) {
         announce(&process, &diag);
         timer_set(process.timers, &process.watch, loop_now(process.loop) + WATCH_MS);
