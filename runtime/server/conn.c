@@ -105,7 +105,9 @@ static void conn_free(struct conn *conn)
     worker_conn_left(worker);
 }
 
-/* The descriptor is closed and what it held is freed; the rest follows when the turn ends. */
+/* The descriptor is closed, and what waited to be written is freed. The rest follows when the turn
+ * ends: the callback that sent to a line that is cut may still read the message it was called for.
+ */
 static void conn_gone(struct conn *conn)
 {
     if (conn->state == CONN_GONE)
@@ -118,8 +120,6 @@ static void conn_gone(struct conn *conn)
     conn->file = -1;
     outbox_free(&conn->outbox, &conn->worker->pool);
     atomic_store_explicit(&conn->backlog, 0, memory_order_relaxed);
-    text_free(&conn->held);
-    message_reader_free(&conn->reader);
     conn_set_state(conn, CONN_GONE);
     conn_ready(conn);
 }
@@ -134,6 +134,8 @@ static void conn_finish(struct conn *conn)
         group_leave_all(conn);
         alarm_remove_all(conn);
         dispatch_drop_events(conn);
+        text_free(&conn->held);
+        message_reader_free(&conn->reader);
         if (conn->connected)
             dispatch_disconnect(conn);
     }
@@ -591,6 +593,7 @@ static void conn_written(struct conn *conn)
             return;
         }
         conn_set_state(conn, CONN_REQUEST);
+        conn->more = conn->held.size > 0; /* read on, or see its end, when these are answered */
         conn_ready(conn);
     } else if (conn->state == CONN_ENDING) {
         if (!conn->linger || conn->peer_done) {

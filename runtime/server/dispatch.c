@@ -364,6 +364,9 @@ bool dispatch_prepare(struct conn *conn)
 
 void dispatch_discard(struct conn *conn)
 {
+    if (conn->stalled) /* with events that were dropped since */
+        TAILQ_REMOVE(&conn->worker->stalled, conn, stalled_link);
+    conn->stalled = false;
     if (conn->last_task)
         task_free(conn->last_task);
     conn->last_task = NULL;

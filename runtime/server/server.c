@@ -148,7 +148,7 @@ static void watch_worker(struct worker *worker, uint64_t now)
     unsigned long calls = atomic_load_explicit(&watch->calls, memory_order_acquire);
     const char *callback = atomic_load_explicit(&watch->callback, memory_order_relaxed);
     const struct mount *mount = atomic_load_explicit(&watch->mount, memory_order_relaxed);
-    if (!callback || calls != worker->seen_calls) {
+    if (!callback || !mount || calls != worker->seen_calls) { /* one may end as we look */
         worker->seen_calls = calls;
         worker->seen_at = now;
         worker->seen_told = false;
