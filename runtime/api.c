@@ -68,6 +68,15 @@ static struct conn *conn_own(const sluice_conn *ws, const char *name)
     return conn;
 }
 
+static const char no_argument[] = "an argument is NULL";
+
+/* The same, for a call that can't do without this argument. */
+static struct conn *conn_given(const sluice_conn *ws, const char *name, const void *argument)
+{
+    struct conn *conn = conn_own(ws, name);
+    return conn && !argument ? refuse(name, no_argument) : conn;
+}
+
 /* ---- Who is connecting ---------------------------------------------------------------------- */
 
 const char *sluice_path(const sluice_conn *ws)
@@ -78,31 +87,31 @@ const char *sluice_path(const sluice_conn *ws)
 
 const char *sluice_param(const sluice_conn *ws, const char *name)
 {
-    const struct conn *conn = conn_own(ws, "sluice_param");
+    const struct conn *conn = conn_given(ws, "sluice_param", name);
     return conn ? scope_param(conn->scope, name) : NULL;
 }
 
 long long sluice_param_int(const sluice_conn *ws, const char *name)
 {
-    const struct conn *conn = conn_own(ws, "sluice_param_int");
+    const struct conn *conn = conn_given(ws, "sluice_param_int", name);
     return conn ? scope_param_int(conn->scope, name) : 0;
 }
 
 const char *sluice_query(const sluice_conn *ws, const char *name)
 {
-    const struct conn *conn = conn_own(ws, "sluice_query");
+    const struct conn *conn = conn_given(ws, "sluice_query", name);
     return conn ? scope_query(conn->scope, name) : NULL;
 }
 
 const char *sluice_header(const sluice_conn *ws, const char *name)
 {
-    const struct conn *conn = conn_own(ws, "sluice_header");
+    const struct conn *conn = conn_given(ws, "sluice_header", name);
     return conn ? scope_header(conn->scope, name) : NULL;
 }
 
 const char *sluice_cookie(const sluice_conn *ws, const char *name)
 {
-    const struct conn *conn = conn_own(ws, "sluice_cookie");
+    const struct conn *conn = conn_given(ws, "sluice_cookie", name);
     return conn ? scope_cookie(conn->scope, name) : NULL;
 }
 
@@ -115,6 +124,8 @@ const char *sluice_peer(const sluice_conn *ws)
 const char *sluice_option(const sluice_conn *ws, const char *name)
 {
     const struct conn *conn = conn_of(ws, "sluice_option");
+    if (conn && !name)
+        conn = refuse("sluice_option", no_argument);
     if (!conn)
         return NULL;
     const struct mount_config *config = conn->mount->config;
@@ -228,24 +239,29 @@ void sluice_send(sluice_conn *ws, const sluice_message *message)
     struct conn *conn = conn_of(ws, "sluice_send");
     if (!conn)
         return;
-    struct slice payload = {message->data, message->size};
-    if (message->binary)
-        send_payload(conn, true, payload);
+    if (!message || (!message->data && message->size > 0))
+        refuse("sluice_send", no_argument);
+    else if (message->binary)
+        send_payload(conn, true, (struct slice){message->data, message->size});
     else
-        send_text(conn, "sluice_send", payload);
+        send_text(conn, "sluice_send", (struct slice){message->data, message->size});
 }
 
 void sluice_send_text(sluice_conn *ws, const char *text)
 {
     struct conn *conn = conn_of(ws, "sluice_send_text");
-    if (conn && text)
+    if (conn && !text)
+        refuse("sluice_send_text", no_argument);
+    else if (conn)
         send_text(conn, "sluice_send_text", slice_of(text));
 }
 
 void sluice_send_bytes(sluice_conn *ws, const void *data, size_t size)
 {
     struct conn *conn = conn_of(ws, "sluice_send_bytes");
-    if (conn)
+    if (conn && !data && size > 0)
+        refuse("sluice_send_bytes", no_argument);
+    else if (conn)
         send_payload(conn, true, (struct slice){data, size});
 }
 
@@ -347,7 +363,7 @@ struct json_object *sluice_json(const char *json, ...)
 static struct json_object *member(struct json_object *object, const char *key, enum json_type type)
 {
     struct json_object *value;
-    if (json_object_is_type(object, json_type_object) &&
+    if (key && json_object_is_type(object, json_type_object) &&
         json_object_object_get_ex(object, key, &value) && json_object_is_type(value, type))
         return value;
     return NULL;
@@ -367,7 +383,10 @@ long long sluice_int(struct json_object *object, const char *key, long long othe
 
 struct json_object *sluice_bytes_new(const void *data, size_t size)
 {
-    return value_bytes_new(data, size);
+    if (data || size == 0)
+        return value_bytes_new(data, size);
+    refuse("sluice_bytes_new", no_argument);
+    return NULL;
 }
 
 const void *sluice_bytes(struct json_object *object, const char *key, size_t *size)
@@ -508,8 +527,8 @@ void sluice_defer(sluice_conn *ws, sluice_job *job, const char *json, ...)
     va_start(args, json);
     struct slice argument = template_msgpack("sluice_defer", json, args);
     va_end(args);
-    struct conn *conn = conn_own(ws, "sluice_defer");
-    if (conn && argument.data && job)
+    struct conn *conn = conn_given(ws, "sluice_defer", (const void *)(uintptr_t)job);
+    if (conn && argument.data)
         operation_do(conn, &(struct operation){.kind = OPERATION_DEFER,
                                                .job = job,
                                                .first = argument,
@@ -527,6 +546,10 @@ void sluice_log(const sluice_conn *ws, enum sluice_level level, const char *form
     const struct mount *mount = current_mount();
     char peer[CONN_PEER_SIZE], text[1024];
     va_list args;
+    if (!format) {
+        refuse("sluice_log", no_argument);
+        return;
+    }
     if ((unsigned)level > SLUICE_ERROR)
         level = SLUICE_ERROR;
     va_start(args, format);
