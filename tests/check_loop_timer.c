@@ -178,6 +178,7 @@ START_TEST(what_is_set_in_a_run_waits_for_the_next)
     ck_assert_int_eq(noted.ran, 1);
     go_to(1000);
     ck_assert_int_eq(noted.ran, 2);
+    timer_unset(timers, &noted.timer);
 }
 END_TEST
 
@@ -192,6 +193,7 @@ START_TEST(one_that_lives_in_the_past_does_not_starve_others)
     go_to(1001);
     ck_assert_int_eq(greedy.ran, 2);
     ck_assert_int_eq(other.ran, 1);
+    timer_unset(timers, &greedy.timer);
 }
 END_TEST
 
@@ -329,6 +331,7 @@ START_TEST(an_earlier_one_comes_first)
     loop_run(loop);
     ck_assert_int_eq(soon.ran, 1);
     ck_assert_int_eq(late.ran, 0);
+    timer_unset(timers, &late.timer);
 }
 END_TEST
 
