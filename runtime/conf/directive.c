@@ -10,100 +10,100 @@
 #define AT(type, member) offsetof(type, member), sizeof(((type *)0)->member)
 #define NOWHERE          0, 0
 
-/* What a new value needs to be heard. */
+/* What a change needs. */
 enum { RESTART = false, RELOAD = true };
 
-/* Columns: name, kind, default, least, most, the word for 0, what it needs, where it is kept, what
- * it means. */
+/* Columns: name, kind, what a change needs, default, least, most, the word for 0, where the value
+ * is kept, what it means. */
 /* clang-format off */
 static const struct setting listen_settings[] = {
-    {"mode", SETTING_MODE, "0660", "0", "0777", NULL, RESTART, AT(struct listen_config, mode),
+    {"mode", SETTING_MODE, RESTART, "0660", "0", "0777", NULL, AT(struct listen_config, mode),
      "who may connect to a unix: socket"},
     {.name = NULL},
 };
 
 static const struct setting loops_value =
-    {"loops", SETTING_COUNT, "auto", "1", "1024", "auto", RESTART, AT(struct config, loops), NULL};
+    {"loops", SETTING_COUNT, RESTART, "auto", "1", "1024", "auto", AT(struct config, loops), NULL};
 
 static const struct setting layer_value =
-    {"layer", SETTING_WORD, "local", "local", NULL, NULL, RESTART, NOWHERE, NULL};
+    {"layer", SETTING_WORD, RESTART, "local", "local", NULL, NULL, NOWHERE, NULL};
 
 static const struct setting pool_settings[] = {
-    {"threads", SETTING_COUNT, "4", "1", "1024", NULL, RESTART, AT(struct config, pool_threads),
+    {"threads", SETTING_COUNT, RESTART, "4", "1", "1024", NULL, AT(struct config, pool_threads),
      "threads for blocking consumers and jobs"},
-    {"queue", SETTING_COUNT, "1000", "1", "1m", NULL, RESTART, AT(struct config, pool_queue),
+    {"queue", SETTING_COUNT, RESTART, "1000", "1", "1m", NULL, AT(struct config, pool_queue),
      "callbacks and jobs that wait for a thread; full: a job is dropped, a blocking consumer's"
      " connection is not read"},
     {.name = NULL},
 };
 
 static const struct setting server_settings[] = {
-    {"connections", SETTING_COUNT, "auto", "1", "10m", "auto", RESTART,
+    {"connections", SETTING_COUNT, RESTART, "auto", "1", "10m", "auto",
      AT(struct config, server.connections),
      "open connections; auto: what the limit of open files leaves after a reserve"},
-    {"headers", SETTING_SIZE, "32k", "256", "1m", NULL, RELOAD, AT(struct config, server.headers),
+    {"headers", SETTING_SIZE, RELOAD, "32k", "256", "1m", NULL, AT(struct config, server.headers),
      "a request's head, all of it (else 431)"},
-    {"header-count", SETTING_COUNT, "100", "1", "1000", NULL, RELOAD,
+    {"header-count", SETTING_COUNT, RELOAD, "100", "1", "1000", NULL,
      AT(struct config, server.header_count),
      "fields in a request's head (else 431)"},
-    {"request-line", SETTING_SIZE, "8k", "64", "64k", NULL, RELOAD,
+    {"request-line", SETTING_SIZE, RELOAD, "8k", "64", "64k", NULL,
      AT(struct config, server.request_line),
      "a request's first line (else 414)"},
-    {"handshake", SETTING_TIME, "10s", "10ms", "10m", NULL, RELOAD,
+    {"handshake", SETTING_TIME, RELOAD, "10s", "10ms", "10m", NULL,
      AT(struct config, server.handshake),
      "the whole request head must be there by then (else 408)"},
-    {"keep-alive", SETTING_TIME, "30s", "10ms", "1h", NULL, RELOAD,
+    {"keep-alive", SETTING_TIME, RELOAD, "30s", "10ms", "1h", NULL,
      AT(struct config, server.keep_alive),
      "how long an HTTP connection waits for its next request, or takes to read an answer"},
-    {"stop", SETTING_TIME, "5s", "10ms", "10m", NULL, RESTART, AT(struct config, server.stop),
+    {"stop", SETTING_TIME, RESTART, "5s", "10ms", "10m", NULL, AT(struct config, server.stop),
      "the server is gone within this time after SIGTERM, whatever peers do"},
     {.name = NULL},
 };
 
 static const struct setting limits_settings[] = {
-    {"answer", SETTING_TIME, "10s", "10ms", "10m", NULL, RELOAD, AT(struct limits_config, answer),
+    {"answer", SETTING_TIME, RELOAD, "10s", "10ms", "10m", NULL, AT(struct limits_config, answer),
      "the consumer's answer to a handshake, accept or refusal (else 503)"},
-    {"message", SETTING_SIZE, "1m", "1", "1g", NULL, RELOAD, AT(struct limits_config, message),
+    {"message", SETTING_SIZE, RELOAD, "1m", "1", "1g", NULL, AT(struct limits_config, message),
      "one message from a client (else 1009)"},
-    {"fragments", SETTING_COUNT, "1024", "1", "1m", NULL, RELOAD,
+    {"fragments", SETTING_COUNT, RELOAD, "1024", "1", "1m", NULL,
      AT(struct limits_config, fragments),
      "frames that a message comes in (else 1008)"},
-    {"unfinished", SETTING_TIME, "30s", "10ms", "1h", "off", RELOAD,
+    {"unfinished", SETTING_TIME, RELOAD, "30s", "10ms", "1h", "off",
      AT(struct limits_config, unfinished),
      "a message once begun must be whole by then (else 1008)"},
-    {"backlog", SETTING_SIZE, "1m", "1k", "1g", NULL, RELOAD, AT(struct limits_config, backlog),
+    {"backlog", SETTING_SIZE, RELOAD, "1m", "1k", "1g", NULL, AT(struct limits_config, backlog),
      "bytes that wait for a slow client (else 1013); a message is always taken when nothing waits"},
-    {"events", SETTING_COUNT, "1000", "1", "1m", NULL, RELOAD, AT(struct limits_config, events),
+    {"events", SETTING_COUNT, RELOAD, "1000", "1", "1m", NULL, AT(struct limits_config, events),
      "events that wait for a connection whose blocking consumer is busy; the oldest goes"},
-    {"ping", SETTING_TIME, "20s", "10ms", "1d", "off", RELOAD, AT(struct limits_config, ping),
+    {"ping", SETTING_TIME, RELOAD, "20s", "10ms", "1d", "off", AT(struct limits_config, ping),
      "a client that was silent for so long is sent a ping"},
-    {"pong", SETTING_TIME, "20s", "10ms", "1d", "off", RELOAD, AT(struct limits_config, pong),
+    {"pong", SETTING_TIME, RELOAD, "20s", "10ms", "1d", "off", AT(struct limits_config, pong),
      "how long a ping may go unanswered (else 1011); off: for ever"},
-    {"idle", SETTING_TIME, "off", "10ms", "30d", "off", RELOAD, AT(struct limits_config, idle),
+    {"idle", SETTING_TIME, RELOAD, "off", "10ms", "30d", "off", AT(struct limits_config, idle),
      "a connection without a message either way is closed by then (1000)"},
-    {"callback", SETTING_TIME, "100ms", "1ms", "1h", "off", RELOAD,
+    {"callback", SETTING_TIME, RELOAD, "100ms", "1ms", "1h", "off",
      AT(struct limits_config, callback),
      "a callback that holds its loop for longer is logged and counted"},
-    {"closing", SETTING_TIME, "5s", "10ms", "10m", NULL, RELOAD, AT(struct limits_config, closing),
+    {"closing", SETTING_TIME, RELOAD, "5s", "10ms", "10m", NULL, AT(struct limits_config, closing),
      "how long a peer may take to answer a close frame"},
     {.name = NULL},
 };
 
 static const struct setting origins_settings[] = {
-    {"missing", SETTING_WORD, "allow", "allow", "deny", NULL, RELOAD, NOWHERE,
+    {"missing", SETTING_WORD, RELOAD, "allow", "allow", "deny", NULL, NOWHERE,
      "requests without an Origin, which browsers always send"},
     {.name = NULL},
 };
 
 static const struct setting http_settings[] = {
-    {"dir", SETTING_NAME, NULL, NULL, NULL, NULL, RELOAD, NOWHERE,
+    {"dir", SETTING_NAME, RELOAD, NULL, NULL, NULL, NULL, NOWHERE,
      "serves the files below this directory; the pattern is a prefix"},
-    {"file", SETTING_NAME, NULL, NULL, NULL, NULL, RELOAD, NOWHERE,
+    {"file", SETTING_NAME, RELOAD, NULL, NULL, NULL, NULL, NOWHERE,
      "serves this file; the pattern is the whole path"},
-    {"max-age", SETTING_SECONDS, "off", "1s", "365d", "off", RELOAD,
+    {"max-age", SETTING_SECONDS, RELOAD, "off", "1s", "365d", "off",
      AT(struct mount_config, max_age),
      "how long a browser may keep an answer without asking again"},
-    {"csp", SETTING_FIELD, NULL, NULL, NULL, NULL, RELOAD, AT(struct mount_config, csp),
+    {"csp", SETTING_FIELD, RELOAD, NULL, NULL, NULL, NULL, AT(struct mount_config, csp),
      "the Content-Security-Policy of answers; @FILE is what the file holds"},
     {.name = NULL},
 };

@@ -20,21 +20,21 @@ struct parser;
 struct line;
 
 struct directive {
-    const char *name;     /* NULL ends the table */
-    unsigned where, once; /* where it may stand, and where only once */
-    bool live;            /* a reload changes it; else a restart. Settings say it for themselves */
-    bool block;           /* it may have one */
-    bool text;            /* "=" means nothing in its words */
-    bool pattern;         /* its first word is a pattern */
-    unsigned least, most; /* words behind the name, without settings */
-    const char *words;    /* what they are: "an address" */
+    const char *name;          /* NULL ends the table */
+    unsigned char where, once; /* where it may stand, and where only once */
+    bool live;                 /* a reload changes it; else a restart. Settings say it too */
+    bool block;                /* it may have one */
+    bool pattern;              /* its first word is a pattern */
+    bool text;                 /* "=" means nothing in its words */
+    bool wants_setting;        /* it says nothing without one */
+    unsigned least, most;      /* words behind the name, without settings */
+    const char *words;         /* what they are, for messages: "an address" */
     const char *usage;
     const char *takes;           /* its words in short, for the list; NULL: none, or `value` says */
     const char *standard;        /* what holds where it isn't given; NULL: nothing */
     const struct setting *value; /* what its only word is; NULL: the function says */
     const char *noun;            /* of its settings: "limit" */
     const struct setting *settings; /* NULL: it has none */
-    bool wants_setting;             /* it says nothing without one */
     void (*apply)(struct parser *parser, const struct line *line);
     const char *help;
 };

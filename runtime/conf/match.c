@@ -126,7 +126,7 @@ static size_t longest(const struct piece *piece, struct slice path, size_t at, c
     if (piece->kind == PATTERN_UUID)
         return end;
     end = run_end(piece->kind, path, at);
-    while (!next[end] || !is_boundary(path, end))
+    while (end > at + 1 && (!next[end] || !is_boundary(path, end)))
         end--;
     return end;
 }

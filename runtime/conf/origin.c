@@ -129,11 +129,10 @@ static bool read_host(struct slice text, struct parts *parts)
 /* [scheme:]//[user@]host[:port][/path] */
 static bool read_origin(struct slice text, struct parts *parts)
 {
-    struct slice before = text, authority;
+    struct slice before = cut(&text, ":/?#"), authority;
     const char *at;
 
     *parts = (struct parts){.port = PORT_NONE};
-    before = cut(&text, ":/?#");
     if (text.size > 0 && text.data[0] == ':' && is_scheme(before)) {
         parts->scheme = before;
         text.data++;

@@ -223,10 +223,11 @@ static struct pattern *keep(const struct pattern *draft, struct slice text)
 {
     size_t size = sizeof *draft + draft->piece_count * sizeof draft->pieces[0];
     struct pattern *pattern = mem_alloc(size + text.size + 1);
-    char *own = (char *)pattern + size;
 
     if (pattern == NULL)
         return NULL;
+
+    char *own = (char *)pattern + size;
     memcpy(pattern, draft, size);
     memcpy(own, text.data, text.size);
     own[text.size] = '\0';

@@ -26,10 +26,10 @@ enum setting_kind {
 struct setting {
     const char *name; /* NULL ends a list */
     enum setting_kind kind;
-    const char *standard;     /* NULL: none; a value is then "off" or missing */
+    bool live;                /* a reload changes it; else a restart */
+    const char *standard;     /* NULL: none */
     const char *least, *most; /* bounds, both allowed */
     const char *zero;         /* the word that stands for 0: "off", "auto"; NULL: none does */
-    bool live;                /* a reload changes it; else a restart */
     size_t offset, width;     /* of the field; width 0: whoever applies the line keeps it */
     const char *help;
 };
