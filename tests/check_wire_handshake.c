@@ -71,6 +71,7 @@ static const struct {
      SLICE(HANDSHAKE "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b,a\r\n" END),
      "400 a subprotocol offered twice"},
     {"extensions", WITH_EXTENSION("a;b;c=d;e=\"f\", g ; h = \"\\i\" ,,"), "0"},
+    {"one extension", WITH_EXTENSION("permessage-deflate; client_max_window_bits"), "0"},
     {"no extensions", WITH_EXTENSION(""), "0"},
     {"extension of two words", WITH_EXTENSION("a b"), BAD_EXTENSIONS},
     {"extension without a name", WITH_EXTENSION("a, ;b"), BAD_EXTENSIONS},
