@@ -1,0 +1,216 @@
+/*
+ * server/conn_input: bytes from the peer become requests and messages.
+ *
+ * Bytes are taken from where they were received, as far as the connection hears: not while a file
+ * is on its way, a handshake's answer is awaited, or a blocking callback is under way. What can't
+ * be taken yet is held, and taken when the turn ends in which it can.
+ */
+#include <errno.h>
+#include <sys/socket.h>
+#include "base/mem.h"
+#include "server/conn_parts.h"
+#include "server/dispatch.h"
+#include "server/http.h"
+
+enum {
+    TURN_MESSAGES = 256,   /* taken from one connection in a turn, to be fair to the others */
+    EARLY_MAX = 64 * 1024, /* bytes kept that a client sends before the handshake's answer */
+};
+
+bool conn_hears(const struct conn *conn)
+{
+    switch (conn->state) {
+    case CONN_REQUEST:
+        return true;
+    case CONN_OPEN:
+    case CONN_CLOSING:
+        return dispatch_idle(conn);
+    default:
+        return false;
+    }
+}
+
+bool conn_wants_bytes(const struct conn *conn)
+{
+    switch (conn->state) {
+    case CONN_CONNECTING:
+        return conn->held.size - conn->held_at < EARLY_MAX;
+    case CONN_ENDING:
+        return conn->linger && !conn->peer_done;
+    default:
+        return conn_hears(conn) && !conn->more;
+    }
+}
+
+static void peer_closed(struct conn *conn, const struct message *message)
+{
+    conn->peer_closed = true;
+    if (message->size > 0)
+        conn->reason = mem_strndup((const char *)message->data, message->size);
+    if (conn->state == CONN_CLOSING) {
+        conn->code = conn->sent_code;
+        conn_end(conn, false);
+        return;
+    }
+    conn->code = message->code;
+    uint8_t echo[2] = {(uint8_t)(message->code >> 8), (uint8_t)message->code};
+    conn_send(conn, FRAME_CLOSE,
+              (struct slice){(const char *)echo, message->code == 1005 ? 0 : sizeof echo});
+    conn_end(conn, false);
+}
+
+/* True: something was taken. */
+static bool take_message(struct conn *conn, uint8_t **data, size_t *size)
+{
+    const struct limits_config *limits = conn_limits(conn);
+    const struct message_limits bounds = {limits->message, limits->fragments};
+    struct message message;
+    enum message_result result = message_next(&conn->reader, &bounds, data, size, &message);
+    uint64_t now = loop_now(conn->worker->loop);
+    switch (result) {
+    case MESSAGE_MORE:
+        if (!message_unfinished(&conn->reader))
+            conn->message_since = 0;
+        else if (conn->message_since == 0)
+            conn->message_since = now;
+        return false;
+    case MESSAGE_TEXT:
+    case MESSAGE_BINARY:
+        conn->message_since = 0;
+        conn->message_last = now;
+        conn->messages_in++;
+        if (conn->state == CONN_OPEN)
+            dispatch_message(conn, result == MESSAGE_BINARY, message.data, message.size);
+        return true;
+    case MESSAGE_PING:
+        if (conn->state == CONN_OPEN)
+            conn_send(conn, FRAME_PONG, (struct slice){(const char *)message.data, message.size});
+        return true;
+    case MESSAGE_PONG:
+        return true;
+    case MESSAGE_CLOSE:
+        peer_closed(conn, &message);
+        return false;
+    case MESSAGE_FAULT:
+        conn_fail(conn, message.code, message.why);
+        return false;
+    }
+    return false;
+}
+
+static bool take_request(struct conn *conn, uint8_t **data, size_t *size)
+{
+    const struct server_config *server = &conn->worker->routing->config->server;
+    const struct http_limits limits = {server->request_line, server->headers, server->header_count};
+    struct http_request request;
+    switch (http_parse((const char *)*data, *size, &limits, &conn->scan, &request)) {
+    case HTTP_MORE:
+        return false;
+    case HTTP_REFUSED:
+        http_refuse(conn, NULL, request.status, request.why);
+        return false;
+    case HTTP_DONE:
+        break;
+    }
+    *data += request.size;
+    *size -= request.size;
+    conn->scan = (struct http_scan){0};
+    http_serve(conn, &request);
+    conn->served = true;
+    return true;
+}
+
+/* Takes what can be taken now; what is left over stays with the caller. */
+static void conn_take(struct conn *conn, uint8_t **data, size_t *size)
+{
+    conn->more = false;
+    for (unsigned taken = 0; conn_hears(conn); taken++) {
+        if (taken == TURN_MESSAGES) {
+            conn->more = true;
+            conn_ready(conn);
+            return;
+        }
+        bool took = conn->state == CONN_REQUEST ? take_request(conn, data, size)
+                                                : take_message(conn, data, size);
+        if (!took)
+            return;
+    }
+}
+
+void conn_take_held(struct conn *conn)
+{
+    uint8_t *data = (uint8_t *)conn->held.data + conn->held_at;
+    size_t size = conn->held.size - conn->held_at;
+    conn_take(conn, &data, &size);
+    if (conn->state == CONN_GONE)
+        return;
+    conn->held_at = conn->held.size - size;
+    if (size == 0 || conn->state == CONN_ENDING) {
+        text_free(&conn->held);
+        conn->held_at = 0;
+    }
+}
+
+static void hold(struct conn *conn, const uint8_t *data, size_t size)
+{
+    if (conn->state == CONN_REQUEST && conn->held.size == 0 && conn->served)
+        conn->since = loop_now(conn->worker->loop);
+    text_add(&conn->held, data, size);
+    if (conn->held.failed)
+        conn_cut(conn, "no memory");
+}
+
+/* Bytes have come: at `data`, with a byte to spare behind them. */
+static void conn_input(struct conn *conn, uint8_t *data, size_t size)
+{
+    if (conn->state == CONN_ENDING)
+        return;
+    if (conn->held.size > 0) {
+        hold(conn, data, size);
+        if (conn->state != CONN_GONE)
+            conn_take_held(conn);
+        return;
+    }
+    conn_take(conn, &data, &size);
+    if (size > 0 && conn->state != CONN_GONE && conn->state != CONN_ENDING)
+        hold(conn, data, size);
+}
+
+static void conn_peer_done(struct conn *conn)
+{
+    conn->peer_done = true;
+    if (conn->state == CONN_ENDING || conn->state == CONN_REPLYING)
+        conn_ready(conn);
+    else
+        conn_gone(conn);
+}
+
+void conn_read(struct conn *conn)
+{
+    struct worker *worker = conn->worker;
+    size_t room = WORKER_RECEIVE_SIZE;
+    uint8_t *into = worker->receive;
+    uint8_t *direct = NULL;
+    size_t direct_room = 0;
+    if (conn->held.size == 0 && (conn->state == CONN_OPEN || conn->state == CONN_CLOSING))
+        direct = message_room(&conn->reader, &direct_room);
+    if (direct) {
+        into = direct;
+        room = direct_room;
+    }
+    ssize_t count = recv(conn->fd, into, room, MSG_DONTWAIT);
+    if (count < 0) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+            conn_cut(conn, "reset by the peer");
+        return;
+    }
+    if (count == 0) {
+        conn_peer_done(conn);
+        return;
+    }
+    conn->heard = loop_now(worker->loop);
+    conn->bytes_in += (uint64_t)count;
+    if (direct)
+        message_received(&conn->reader, (size_t)count);
+    conn_input(conn, worker->receive, direct ? 0 : (size_t)count);
+}

@@ -1,0 +1,80 @@
+/*
+ * server/conn_time: what a connection is not given for ever: timeouts, and the pings that show who
+ * is still there.
+ *
+ * Nothing is set or rearmed while a connection works. It notes when things happened, and once a
+ * second all connections of a loop are looked at.
+ */
+#include "server/conn_parts.h"
+#include "server/http.h"
+
+static bool overdue(uint64_t now, uint64_t since, uint32_t limit)
+{
+    return limit > 0 && now >= since && now - since >= limit;
+}
+
+static void sweep_open(struct conn *conn, const struct limits_config *limits, uint64_t now)
+{
+    if (conn->message_since > 0 && conn->reading &&
+        overdue(now, conn->message_since, limits->unfinished)) {
+        conn_fail(conn, 1008, "a message was not finished in time");
+        return;
+    }
+    if (overdue(now, conn->message_last, limits->idle)) {
+        conn_close(conn, 1000, SLICE("idle"));
+        return;
+    }
+    if (!conn->reading || conn->heard >= conn->pinged_at)
+        conn->pinged = false;
+    if (conn->pinged && overdue(now, conn->pinged_at, limits->pong)) {
+        conn_fail(conn, 1011, "no answer to a ping");
+    } else if (!conn->pinged && conn->reading && overdue(now, conn->heard, limits->ping)) {
+        conn->pinged = true;
+        conn->pinged_at = now;
+        uint64_t last = conn->message_last;
+        conn_send(conn, FRAME_PING, (struct slice){0});
+        conn->message_last = last; /* a ping is no message */
+    }
+}
+
+static void sweep_request(struct conn *conn, uint64_t now)
+{
+    const struct server_config *server = &conn->worker->routing->config->server;
+    bool waiting = conn->served && conn->held.size == 0;
+    if (!overdue(now, conn->since, waiting ? server->keep_alive : server->handshake))
+        return;
+    if (waiting)
+        conn_end(conn, false);
+    else
+        http_refuse(conn, NULL, 408, "the request did not come in time");
+}
+
+void conn_sweep(struct conn *conn, uint64_t now)
+{
+    switch (conn->state) {
+    case CONN_REQUEST:
+        sweep_request(conn, now);
+        break;
+    case CONN_REPLYING:
+        if (overdue(now, conn->since, conn->worker->routing->config->server.keep_alive))
+            conn_cut(conn, "the answer was not read in time");
+        break;
+    case CONN_CONNECTING:
+        if (overdue(now, conn->since, conn_limits(conn)->answer)) {
+            conn_log(conn, LOG_WARN, "answer.late",
+                     LOG_STR("consumer", generation_name(conn->generation)));
+            http_deny(conn, 503, SLICE("Not answered in time\n"));
+        }
+        break;
+    case CONN_OPEN:
+        sweep_open(conn, conn_limits(conn), now);
+        break;
+    case CONN_CLOSING:
+    case CONN_ENDING:
+        if (overdue(now, conn->since, conn_limits(conn)->closing))
+            conn_cut(conn, "the peer did not close in time");
+        break;
+    case CONN_GONE:
+        break;
+    }
+}
