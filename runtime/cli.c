@@ -1,3 +1,6 @@
+/*
+ * cli: the words after `sluice`, as a struct; and the commands that do not serve.
+ */
 #include "cli.h"
 
 #include <stdio.h>

@@ -1,3 +1,6 @@
+/*
+ * main: reads the command line, and runs the command.
+ */
 #include "cli.h"
 
 int main(int argc, char **argv)

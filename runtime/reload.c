@@ -1,3 +1,8 @@
+/*
+ * reload: from routing.conf to something that serves, and from a changed one to the next.
+ *
+ * Everything that can fail comes before the one step that changes what is served.
+ */
 #include "reload.h"
 
 #include "server/server.h"

@@ -1,3 +1,6 @@
+/*
+ * base/table: the hash of all tables: SipHash-1-3, with a key of this process's own.
+ */
 #include "base/table.h"
 
 #include <endian.h>

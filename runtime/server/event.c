@@ -1,3 +1,6 @@
+/*
+ * server/event: is this an event that may be sent?
+ */
 #include "server/event.h"
 
 #include <stdio.h>

@@ -1,3 +1,9 @@
+/*
+ * server/group: who on this loop is in which group, and which channel name is whose.
+ *
+ * The layer is told of a group when its first member on this loop joins, and when the last one
+ * leaves; all in between is this loop's own business.
+ */
 #include "server/group.h"
 
 #include <string.h>

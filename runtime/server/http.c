@@ -1,3 +1,9 @@
+/*
+ * server/http: a request whose head has come: which mount takes it, and what it is answered.
+ *
+ * A request that asks to upgrade meets websocket mounts only, any other http mounts only. Each
+ * answer is logged in one line, and what was refused says why.
+ */
 #include "server/http.h"
 
 #include <stdio.h>

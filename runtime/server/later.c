@@ -1,3 +1,6 @@
+/*
+ * server/later: what a connection has asked for and comes back to it: timers and jobs.
+ */
 #include "server/later.h"
 
 #include <json-c/json.h>

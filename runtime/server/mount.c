@@ -1,3 +1,8 @@
+/*
+ * server/mount: a routing table that serves: opened, counted, and let go of.
+ *
+ * Opening calls nobody's code: load() comes last, when all else is known to be well.
+ */
 #include "server/mount.h"
 
 #include <errno.h>

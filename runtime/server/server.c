@@ -1,3 +1,9 @@
+/*
+ * server/server: the loops, the layer and the pool that serve one routing.conf.
+ *
+ * Made whole before anything serves, so that what can't be had is an error at start; then the loops
+ * run, and all that is left to do is to hand them a new routing, to watch them, and to stop them.
+ */
 #include "server/server.h"
 
 #include <sys/resource.h>

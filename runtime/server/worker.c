@@ -1,3 +1,9 @@
+/*
+ * server/worker: a loop and what the server keeps on it.
+ *
+ * The end of each turn is where work is done for everybody at once: events are handed out, then what
+ * connections have queued is written.
+ */
 #include "server/worker.h"
 
 #include <stdio.h>
