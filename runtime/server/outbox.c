@@ -1,3 +1,10 @@
+/*
+ * server/outbox: frames waiting to be written to one socket, in order.
+ *
+ * A list of chunks: blocks of the loop's pool that frames are copied into, one behind the other;
+ * allocations for frames that fit in no block; and parts of batches, which are only pointed at. A
+ * frame never spans two chunks, so what is left of one that is half written is easily found.
+ */
 #include "server/outbox.h"
 
 #include <errno.h>
@@ -7,19 +14,21 @@
 #include "base/mem.h"
 
 enum {
-    BLOCK_SIZE = 4096, /* bytes of a pooled chunk, its head included */
-    POOL_MAX = 1024,   /* blocks a loop keeps: 4 MiB */
-    IOV_MOST = 64,     /* chunks written at once */
+    BLOCK_SIZE = 4096,  /* bytes of a pooled chunk, its head included */
+    POOL_MAX = 1024,    /* blocks a loop keeps: 4 MiB */
+    IOV_MOST = 64,      /* chunks written at once */
+    BATCH_COPIED = 256, /* bytes of a batch up to which a copy is smaller than what refers to it */
 };
 
 /* Either a block or an allocation with bytes of its own, or a part of a batch: an offset, since a
- * batch that still grows may move. */
+ * batch that still grows may move. It holds whole frames, or bytes that are of none. */
 struct outbox_chunk {
     struct outbox_chunk *next;
     size_t size;
     size_t room;         /* bytes behind the head; 0 for a batch's */
     struct batch *batch; /* NULL: the bytes are the chunk's own */
     size_t offset;       /* within the batch */
+    bool plain;          /* no frames: never dropped */
     uint8_t bytes[];
 };
 
@@ -117,10 +126,10 @@ static void chunk_append(struct outbox *outbox, struct outbox_chunk *chunk)
 
 /* A chunk at the end with room for `size` more bytes, together. */
 static struct outbox_chunk *chunk_with_room(struct outbox *outbox, struct outbox_pool *pool,
-                                            size_t size)
+                                            size_t size, bool plain)
 {
     struct outbox_chunk *chunk = outbox->last;
-    if (chunk && !chunk->batch && chunk->room - chunk->size >= size)
+    if (chunk && !chunk->batch && chunk->plain == plain && chunk->room - chunk->size >= size)
         return chunk;
     if (size <= BLOCK_ROOM) {
         chunk = block_take(pool);
@@ -133,6 +142,7 @@ static struct outbox_chunk *chunk_with_room(struct outbox *outbox, struct outbox
         return NULL;
     chunk->size = 0;
     chunk->batch = NULL;
+    chunk->plain = plain;
     chunk_append(outbox, chunk);
     return chunk;
 }
@@ -153,7 +163,7 @@ bool outbox_frame(struct outbox *outbox, struct outbox_pool *pool, enum frame_op
 {
     uint8_t header[FRAME_HEADER_MAX];
     size_t header_size = frame_write(header, opcode, 0, payload.size);
-    struct outbox_chunk *chunk = chunk_with_room(outbox, pool, header_size + payload.size);
+    struct outbox_chunk *chunk = chunk_with_room(outbox, pool, header_size + payload.size, false);
     if (!chunk)
         return false;
     chunk_copy(outbox, chunk, header, header_size);
@@ -163,20 +173,32 @@ bool outbox_frame(struct outbox *outbox, struct outbox_pool *pool, enum frame_op
 
 bool outbox_bytes(struct outbox *outbox, struct outbox_pool *pool, struct slice bytes)
 {
-    struct outbox_chunk *chunk = chunk_with_room(outbox, pool, bytes.size);
+    struct outbox_chunk *chunk = chunk_with_room(outbox, pool, bytes.size, true);
     if (!chunk)
         return false;
     chunk_copy(outbox, chunk, bytes.data, bytes.size);
     return true;
 }
 
+static bool batch_copy(struct outbox *outbox, struct outbox_pool *pool, const struct batch *batch,
+                       size_t offset, size_t size)
+{
+    struct outbox_chunk *chunk = chunk_with_room(outbox, pool, size, false);
+    if (!chunk)
+        return false;
+    chunk_copy(outbox, chunk, batch->bytes.data + offset, size);
+    return true;
+}
+
 bool outbox_batch(struct outbox *outbox, struct outbox_pool *pool, struct batch *batch,
                   size_t offset, size_t size)
 {
-    (void)pool;
+    if (size <= BATCH_COPIED)
+        return batch_copy(outbox, pool, batch, offset, size);
     struct outbox_chunk *chunk = mem_alloc(sizeof *chunk);
     if (!chunk)
         return false;
+    chunk->plain = false;
     chunk->batch = batch_ref(batch);
     chunk->room = 0;
     chunk->offset = offset;
@@ -332,22 +354,28 @@ static size_t frame_end(const struct outbox_chunk *chunk, size_t offset)
     return at;
 }
 
+static bool is_kept(const struct outbox *outbox, const struct outbox_chunk *chunk)
+{
+    return chunk->plain || (chunk == outbox->first && outbox->written > 0);
+}
+
 size_t outbox_drop_unstarted(struct outbox *outbox, struct outbox_pool *pool)
 {
-    size_t before = outbox->size;
-    struct outbox_chunk *keep = outbox->written > 0 ? outbox->first : NULL;
-    struct outbox_chunk *drop = keep ? keep->next : outbox->first;
-    outbox->first = outbox->last = keep;
-    outbox->size = 0;
-    if (keep) {
-        keep->next = NULL;
-        keep->size = frame_end(keep, outbox->written);
-        outbox->size = keep->size - outbox->written;
+    struct outbox_chunk *last = NULL, *chunk = outbox->first;
+    size_t before = outbox->size, kept = 0;
+    for (; chunk && is_kept(outbox, chunk); chunk = chunk->next) {
+        if (!chunk->plain)
+            chunk->size = frame_end(chunk, outbox->written);
+        kept += chunk->size;
+        last = chunk;
     }
-    while (drop) {
-        struct outbox_chunk *next = drop->next;
-        chunk_free(drop, pool);
-        drop = next;
+    outbox->last = last;
+    *(last ? &last->next : &outbox->first) = NULL;
+    outbox->size = kept - outbox->written;
+    while (chunk) {
+        struct outbox_chunk *next = chunk->next;
+        chunk_free(chunk, pool);
+        chunk = next;
     }
     outbox_advance(outbox, pool, 0);
     return before - outbox->size;

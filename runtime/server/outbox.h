@@ -4,7 +4,7 @@
  * What is sent in a turn of the loop is collected in blocks and leaves in one system call at the
  * turn's end. A block comes from a pool of the loop's own, so that steady traffic allocates
  * nothing. A group's frames are one batch that all its members share: an outbox holds a reference
- * to it, and only where a socket did not take it at once.
+ * to it, and only where a socket did not take it at once. Small ones it copies.
  */
 #ifndef SERVER_OUTBOX_H
 #define SERVER_OUTBOX_H
@@ -69,8 +69,8 @@ enum outbox_result outbox_write_batch(struct outbox *outbox, struct outbox_pool 
                                       struct batch *batch, size_t offset, size_t size,
                                       bool *memory);
 
-/* Drops every frame of which nothing is written yet: what is left ends with a whole frame. Gives
- * the bytes dropped. */
+/* Drops every frame of which nothing is written yet: what is left ends with a whole frame. Bytes
+ * that are of no frame stay, written or not. Gives the bytes dropped. */
 size_t outbox_drop_unstarted(struct outbox *outbox, struct outbox_pool *pool);
 void outbox_free(struct outbox *outbox, struct outbox_pool *pool);
 

@@ -1,0 +1,540 @@
+/*
+ * Tests of server/outbox: whatever a socket takes, and whenever, what leaves is frames, whole and
+ * in order; what is dropped, or finds no memory, leaves no trace.
+ *
+ * send and sendmsg are this file's own, so that a test says byte by byte what the socket takes.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "base/mem.h"
+#include "server/outbox.h"
+
+/* ---- The socket ----------------------------------------------------------------------------- */
+
+enum { LINE_MOST = 8 << 20 };
+
+static struct {
+    size_t room; /* bytes it will still take */
+    int error;   /* what sending fails with; 0: EAGAIN where there is no room */
+    unsigned calls;
+    size_t size;
+    uint8_t data[LINE_MOST]; /* what left */
+} line;
+
+static ssize_t line_take(const struct iovec *iov, size_t count, int flags)
+{
+    size_t taken = 0;
+    ck_assert_int_eq(flags, MSG_NOSIGNAL | MSG_DONTWAIT);
+    line.calls++;
+    for (size_t i = 0; i < count; i++) {
+        size_t part = iov[i].iov_len < line.room ? iov[i].iov_len : line.room;
+        ck_assert_uint_le(line.size + part, LINE_MOST);
+        if (part > 0)
+            memcpy(line.data + line.size, iov[i].iov_base, part);
+        line.size += part;
+        line.room -= part;
+        taken += part;
+    }
+    if (taken > 0 || line.room > 0)
+        return (ssize_t)taken;
+    errno = line.error ? line.error : EAGAIN;
+    return -1;
+}
+
+ssize_t send(int fd, const void *data, size_t size, int flags)
+{
+    struct iovec iov = {(void *)(uintptr_t)data, size};
+    (void)fd;
+    return line_take(&iov, 1, flags);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    (void)fd;
+    return line_take(message->msg_iov, message->msg_iovlen, flags);
+}
+
+static void line_clear(size_t room)
+{
+    line.size = 0;
+    line.room = room;
+    line.error = 0;
+    line.calls = 0;
+}
+
+/* ---- Frames that know which they are -------------------------------------------------------- */
+
+static struct outbox outbox;
+static struct outbox_pool pool;
+
+/* The payload of the nth frame: its number, then bytes that follow from it. */
+static struct slice payload_of(uint32_t number, size_t size)
+{
+    static uint8_t bytes[300000];
+    ck_assert_uint_le(size, sizeof bytes);
+    ck_assert_uint_ge(size, sizeof number);
+    memcpy(bytes, &number, sizeof number);
+    for (size_t i = sizeof number; i < size; i++)
+        bytes[i] = (uint8_t)(number * 31 + i);
+    return (struct slice){(const char *)bytes, size};
+}
+
+/* Reads what left, from `at` on: whole frames, each as it was made, each later than the last.
+ * Gives how many. */
+static unsigned line_frames(size_t at)
+{
+    unsigned count = 0;
+    uint32_t last = 0;
+    while (at < line.size) {
+        struct frame frame;
+        const char *why;
+        uint32_t number;
+        ck_assert_int_eq(frame_parse(line.data + at, line.size - at, &frame, &why), FRAME_DONE);
+        at += frame.header_size;
+        ck_assert_uint_le(frame.length, line.size - at);
+        memcpy(&number, line.data + at, sizeof number);
+        ck_assert_uint_gt(number, last);
+        ck_assert_mem_eq(line.data + at, payload_of(number, frame.length).data, frame.length);
+        last = number;
+        at += frame.length;
+        count++;
+    }
+    return count;
+}
+
+static void write_all(void)
+{
+    line.room = SIZE_MAX;
+    ck_assert_int_eq(outbox_write(&outbox, &pool, -1), OUTBOX_EMPTY);
+    ck_assert_ptr_null(outbox.first);
+    ck_assert_ptr_null(outbox.last);
+    ck_assert_uint_eq(outbox.size, 0);
+    ck_assert_uint_eq(outbox.written, 0);
+}
+
+/* Everything given back: no block, no batch is left behind. */
+static void finish(void)
+{
+    outbox_free(&outbox, &pool);
+    outbox_pool_free(&pool);
+    ck_assert_int_eq(mem_live(), 0);
+}
+
+/* ---- Appending and writing ------------------------------------------------------------------ */
+
+static bool add(uint32_t number, size_t size)
+{
+    return outbox_frame(&outbox, &pool, FRAME_BINARY, payload_of(number, size));
+}
+
+START_TEST(a_turns_frames_leave_at_once)
+{
+    line_clear(SIZE_MAX);
+    for (uint32_t i = 1; i <= 1000; i++)
+        ck_assert(add(i, 20));
+    ck_assert_uint_eq(outbox.size, 1000 * 22);
+    write_all();
+    ck_assert_uint_eq(line_frames(0), 1000);
+    ck_assert_uint_eq(line.calls, 1);
+    finish();
+}
+END_TEST
+
+START_TEST(blocks_are_used_again)
+{
+    line_clear(SIZE_MAX);
+    ck_assert(add(1, 100));
+    write_all();
+    ck_assert_uint_eq(pool.count, 1);
+    long live = mem_live();
+    for (uint32_t i = 2; i < 100; i++) {
+        ck_assert(add(i, 3000));
+        write_all();
+    }
+    ck_assert_int_eq(mem_live(), live);
+    ck_assert_uint_eq(pool.count, 1);
+    ck_assert(add(100, 100000)); /* no block: its memory goes back */
+    write_all();
+    ck_assert_uint_eq(pool.count, 1);
+    finish();
+}
+END_TEST
+
+/* More blocks than are worth keeping come back. */
+START_TEST(pool_is_bounded)
+{
+    line_clear(SIZE_MAX);
+    for (uint32_t i = 1; i <= 2000; i++)
+        ck_assert(add(i, 3000));
+    write_all();
+    ck_assert_uint_eq(pool.count, 1024);
+    ck_assert_uint_eq(line_frames(0), 2000);
+    finish();
+}
+END_TEST
+
+START_TEST(writing_stops_at_every_byte)
+{
+    enum { SIZE = 2 * 22 + 4 + 3000 + 10 + 70000 };
+    for (size_t room = 0; room <= SIZE; room += room < 3200 || room > 73000 ? 1 : 61) {
+        line_clear(room);
+        ck_assert(add(1, 20));
+        ck_assert(add(2, 3000));
+        ck_assert(add(3, 70000));
+        ck_assert(add(4, 20));
+        ck_assert_int_eq(outbox_write(&outbox, &pool, -1),
+                         room < SIZE ? OUTBOX_WAITING : OUTBOX_EMPTY);
+        ck_assert_uint_eq(outbox.size, SIZE - room);
+        ck_assert_uint_eq(line.size, room);
+        write_all();
+        ck_assert_uint_eq(line_frames(0), 4);
+    }
+    finish();
+}
+END_TEST
+
+START_TEST(cut_line_is_told)
+{
+    line_clear(10);
+    line.error = EPIPE;
+    ck_assert(add(1, 20));
+    ck_assert_int_eq(outbox_write(&outbox, &pool, -1), OUTBOX_WAITING);
+    ck_assert_int_eq(outbox_write(&outbox, &pool, -1), OUTBOX_BROKEN);
+    bool memory = false;
+    ck_assert_int_eq(
+        outbox_write_frame(&outbox, &pool, -1, FRAME_BINARY, payload_of(2, 20000), &memory),
+        OUTBOX_BROKEN);
+    finish();
+}
+END_TEST
+
+/* ---- Large frames, from where they are ------------------------------------------------------ */
+
+START_TEST(large_frame_is_written_from_where_it_is)
+{
+    bool memory = false;
+    line_clear(SIZE_MAX);
+    ck_assert_int_eq(
+        outbox_write_frame(&outbox, &pool, -1, FRAME_BINARY, payload_of(1, 200000), &memory),
+        OUTBOX_EMPTY);
+    ck_assert(memory);
+    ck_assert_uint_eq(line.calls, 1);
+    ck_assert_int_eq(mem_live(), 0);
+    ck_assert_uint_eq(line_frames(0), 1);
+}
+END_TEST
+
+START_TEST(large_frame_keeps_its_place)
+{
+    for (size_t room = 0; room <= 60000; room += room < 40 ? 1 : 997) {
+        bool memory = false;
+        line_clear(room);
+        ck_assert(add(1, 20));
+        enum outbox_result result =
+            outbox_write_frame(&outbox, &pool, -1, FRAME_BINARY, payload_of(2, 50000), &memory);
+        ck_assert(memory);
+        ck_assert_int_eq(result, room < 22 + 4 + 50000 ? OUTBOX_WAITING : OUTBOX_EMPTY);
+        ck_assert(add(3, 20));
+        write_all();
+        ck_assert_uint_eq(line_frames(0), 3);
+    }
+    finish();
+}
+END_TEST
+
+START_TEST(large_frame_without_memory_is_told)
+{
+    bool memory = true;
+    line_clear(1000);
+    mem_fail_at(1);
+    ck_assert_int_eq(
+        outbox_write_frame(&outbox, &pool, -1, FRAME_BINARY, payload_of(1, 50000), &memory),
+        OUTBOX_WAITING);
+    ck_assert(!memory);
+    finish();
+}
+END_TEST
+
+/* ---- Batches -------------------------------------------------------------------------------- */
+
+static size_t batch_add(struct batch *batch, uint32_t number, size_t size)
+{
+    size_t before = batch->bytes.size;
+    ck_assert(batch_frame(batch, FRAME_BINARY, payload_of(number, size)));
+    return batch->bytes.size - before;
+}
+
+/* What refers to a batch survives that it grows, and so moves, and that others let go of it. */
+START_TEST(batch_grows_while_it_waits)
+{
+    struct batch *batch = batch_new();
+    bool memory = false;
+    size_t at = 0;
+    line_clear(100);
+    for (uint32_t i = 1; i <= 200; i++) {
+        size_t size = batch_add(batch, i, 4 + i * 7);
+        ck_assert_int_eq(outbox_write_batch(&outbox, &pool, -1, batch, at, size, &memory),
+                         line.room > 0 ? OUTBOX_EMPTY : OUTBOX_WAITING);
+        ck_assert(memory);
+        at += size;
+    }
+    batch_unref(batch);
+    ck_assert_uint_eq(outbox.size + line.size, at);
+    write_all();
+    ck_assert_uint_eq(line_frames(0), 200);
+    finish();
+}
+END_TEST
+
+START_TEST(members_share_a_batch)
+{
+    struct outbox others[50] = {0};
+    struct batch *batch = batch_new();
+    size_t size = batch_add(batch, 1, 10000);
+    long live = mem_live();
+    line_clear(0);
+    for (int i = 0; i < 50; i++)
+        ck_assert(outbox_batch(&others[i], &pool, batch, 0, size));
+    ck_assert_int_eq(mem_live(), live + 50);
+    ck_assert_uint_eq(batch->references, 51);
+    batch_unref(batch);
+    for (int i = 0; i < 50; i++) {
+        line_clear(SIZE_MAX);
+        ck_assert_int_eq(outbox_write(&others[i], &pool, -1), OUTBOX_EMPTY);
+        ck_assert_uint_eq(line_frames(0), 1);
+    }
+    finish();
+}
+END_TEST
+
+/* A slow member of a busy group is not to cost many times what it is sent. */
+START_TEST(small_parts_of_batches_cost_what_they_are)
+{
+    line_clear(0);
+    for (uint32_t i = 1; i <= 10000; i++) {
+        struct batch *batch = batch_new();
+        ck_assert(outbox_batch(&outbox, &pool, batch, 0, batch_add(batch, i, 10)));
+        batch_unref(batch);
+    }
+    ck_assert_int_lt(mem_live(), 40); /* 120000 bytes, in blocks of 4096 */
+    write_all();
+    ck_assert_uint_eq(line_frames(0), 10000);
+    finish();
+}
+END_TEST
+
+/* ---- Dropping ------------------------------------------------------------------------------- */
+
+/* Wherever in the second of four frames the socket stopped, that one ends, and is the last. */
+START_TEST(dropping_ends_with_a_whole_frame)
+{
+    enum { FRAME = 4 + 200 };
+    for (size_t room = 0; room <= 4 * FRAME; room++) {
+        line_clear(room);
+        for (uint32_t i = 1; i <= 4; i++)
+            ck_assert(add(i, 200));
+        outbox_write(&outbox, &pool, -1);
+        size_t begun = (room + FRAME - 1) / FRAME;
+        ck_assert_uint_eq(outbox_drop_unstarted(&outbox, &pool), (4 - begun) * FRAME);
+        ck_assert_uint_eq(outbox.size, begun * FRAME - room);
+        ck_assert(add(9, 100)); /* the close frame goes out behind it */
+        write_all();
+        ck_assert_uint_eq(line_frames(0), begun + 1);
+    }
+    finish();
+}
+END_TEST
+
+START_TEST(dropping_within_a_batch)
+{
+    enum { FRAME = 4 + 400 };
+    for (size_t room = 0; room <= 4 * FRAME; room++) {
+        struct batch *batch = batch_new();
+        bool memory;
+        line_clear(room);
+        for (uint32_t i = 1; i <= 4; i++)
+            ck_assert_uint_eq(batch_add(batch, i, 400), FRAME);
+        outbox_write_batch(&outbox, &pool, -1, batch, 0, 4 * FRAME, &memory);
+        batch_unref(batch);
+        outbox_drop_unstarted(&outbox, &pool);
+        ck_assert(add(9, 100));
+        write_all();
+        ck_assert_uint_eq(line_frames(0), (room + FRAME - 1) / FRAME + 1);
+    }
+    finish();
+}
+END_TEST
+
+/* The handshake's answer is no frame: without it the frames behind it would mean nothing. */
+START_TEST(dropping_leaves_what_is_no_frame)
+{
+    static const struct slice head = SLICE("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+    for (size_t room = 0; room <= head.size + 60; room++) {
+        line_clear(room);
+        ck_assert(outbox_bytes(&outbox, &pool, head));
+        ck_assert(add(1, 50));
+        ck_assert(add(2, 50));
+        outbox_write(&outbox, &pool, -1);
+        outbox_drop_unstarted(&outbox, &pool);
+        ck_assert(add(9, 50));
+        write_all();
+        ck_assert_mem_eq(line.data, head.data, head.size);
+        size_t begun = room <= head.size ? 0 : room <= head.size + 52 ? 1 : 2;
+        ck_assert_uint_eq(line_frames(head.size), begun + 1);
+    }
+    finish();
+}
+END_TEST
+
+/* ---- All of it, at random ------------------------------------------------------------------- */
+
+/* What was appended is what waits, what left and what was dropped. */
+struct ledger {
+    uint32_t next; /* frame */
+    size_t added, dropped;
+    unsigned frames;
+    bool drops;
+    struct batch *batch;
+};
+
+static size_t random_size(void)
+{
+    static const size_t most[] = {20, 200, 5000, 60000};
+    return 4 + (size_t)rand() % most[rand() % 4];
+}
+
+static size_t size_on_line(size_t payload)
+{
+    uint8_t header[FRAME_HEADER_MAX];
+    return payload + frame_write(header, FRAME_BINARY, 0, payload);
+}
+
+static void do_frame(struct ledger *ledger, bool direct)
+{
+    size_t size = random_size(), left = line.size + outbox.size;
+    struct slice payload = payload_of(++ledger->next, size);
+    bool memory = true;
+    if (direct)
+        outbox_write_frame(&outbox, &pool, -1, FRAME_BINARY, payload, &memory);
+    else
+        memory = outbox_frame(&outbox, &pool, FRAME_BINARY, payload);
+    ck_assert(memory);
+    ck_assert_uint_eq(line.size + outbox.size, left + size_on_line(size));
+    ledger->added += size_on_line(size);
+    ledger->frames++;
+}
+
+/* One to three frames, in one part; now and then of a new batch. */
+static void do_batch(struct ledger *ledger)
+{
+    bool memory = true;
+    if (rand() % 8 == 0) {
+        batch_unref(ledger->batch);
+        ledger->batch = batch_new();
+    }
+    size_t at = ledger->batch->bytes.size, size = 0;
+    for (int i = rand() % 3; i >= 0; i--, ledger->frames++)
+        size += batch_add(ledger->batch, ++ledger->next, random_size());
+    if (rand() % 2)
+        outbox_write_batch(&outbox, &pool, -1, ledger->batch, at, size, &memory);
+    else
+        memory = outbox_batch(&outbox, &pool, ledger->batch, at, size);
+    ck_assert(memory);
+    ledger->added += size;
+}
+
+static void do_something(struct ledger *ledger)
+{
+    int choice = rand() % 16;
+    if (choice < 5) {
+        do_frame(ledger, choice < 2);
+    } else if (choice < 9) {
+        do_batch(ledger);
+    } else if (choice < 15 || !ledger->drops) {
+        line.room = (size_t)rand() % 4 == 0 ? (size_t)rand() % 100000 : (size_t)rand() % 500;
+        outbox_write(&outbox, &pool, -1);
+    } else {
+        ledger->dropped += outbox_drop_unstarted(&outbox, &pool);
+    }
+    ck_assert_uint_eq(line.size + outbox.size + ledger->dropped, ledger->added);
+}
+
+START_TEST(whatever_happens_frames_leave_whole)
+{
+    struct ledger ledger = {.batch = batch_new(), .drops = _i % 2};
+    srand((unsigned)_i);
+    line_clear(0);
+    while (line.size + outbox.size < LINE_MOST / 4)
+        do_something(&ledger);
+    batch_unref(ledger.batch);
+    write_all();
+    unsigned arrived = line_frames(0);
+    if (ledger.drops)
+        ck_assert_uint_le(arrived, ledger.frames);
+    else
+        ck_assert_uint_eq(arrived, ledger.frames);
+    finish();
+}
+END_TEST
+
+/* ---- Failing allocations -------------------------------------------------------------------- */
+
+START_TEST(what_found_no_memory_was_not_appended)
+{
+    struct batch *batch = batch_new();
+    size_t size = batch_add(batch, 1, 1000);
+    line_clear(0);
+    for (size_t payload = 4; payload < 20000; payload = payload * 3) {
+        mem_fail_at(1);
+        ck_assert(!add(1, payload));
+        mem_fail_at(1);
+        ck_assert(!outbox_bytes(&outbox, &pool, payload_of(1, payload)));
+    }
+    mem_fail_at(1);
+    ck_assert(!outbox_batch(&outbox, &pool, batch, 0, size));
+    mem_fail_at(1);
+    ck_assert(!batch_frame(batch, FRAME_BINARY, payload_of(2, 100000)));
+    mem_fail_at(0);
+    ck_assert_uint_eq(batch->references, 1);
+    ck_assert_uint_eq(batch->bytes.size, size);
+    ck_assert_uint_eq(outbox.size, 0);
+    ck_assert_ptr_null(outbox.first);
+    ck_assert(add(1, 100));
+    write_all();
+    ck_assert_uint_eq(line_frames(0), 1);
+    batch_unref(batch);
+    finish();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("server/outbox");
+    TCase *tcase = tcase_create("outbox");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, a_turns_frames_leave_at_once);
+    tcase_add_test(tcase, blocks_are_used_again);
+    tcase_add_test(tcase, pool_is_bounded);
+    tcase_add_test(tcase, writing_stops_at_every_byte);
+    tcase_add_test(tcase, cut_line_is_told);
+    tcase_add_test(tcase, large_frame_is_written_from_where_it_is);
+    tcase_add_test(tcase, large_frame_keeps_its_place);
+    tcase_add_test(tcase, large_frame_without_memory_is_told);
+    tcase_add_test(tcase, batch_grows_while_it_waits);
+    tcase_add_test(tcase, members_share_a_batch);
+    tcase_add_test(tcase, small_parts_of_batches_cost_what_they_are);
+    tcase_add_test(tcase, dropping_ends_with_a_whole_frame);
+    tcase_add_test(tcase, dropping_within_a_batch);
+    tcase_add_test(tcase, dropping_leaves_what_is_no_frame);
+    tcase_add_loop_test(tcase, whatever_happens_frames_leave_whole, 0, 20);
+    tcase_add_test(tcase, what_found_no_memory_was_not_appended);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
