@@ -184,7 +184,7 @@ void listen_apply(struct parser *parser, const struct line *line)
     else
         read_tcp(parser, word, &listen);
     if (!local && line_given(line, "mode") != NULL)
-        parser_error(parser, line_given(line, "mode")->word->place, NULL,
+        parser_error(parser, line_given(line, "mode")->place, NULL,
                      "\"mode\" is for unix: sockets");
     if (parser->diag->errors > errors)
         return;

@@ -36,6 +36,15 @@ bool piece_holds(enum pattern_kind kind, char byte)
     return false;
 }
 
+struct slice piece_behind_slashes(struct slice text)
+{
+    while (text.size > 0 && text.data[0] == '/') {
+        text.data++;
+        text.size--;
+    }
+    return text;
+}
+
 static bool is_uuid(struct slice path, size_t at)
 {
     if (path.size - at < PIECE_UUID_SIZE)
@@ -200,15 +209,6 @@ static bool convert(const struct pattern *pattern, struct pattern_capture *captu
     return true;
 }
 
-static struct slice without_slashes(struct slice text)
-{
-    while (text.size > 0 && text.data[0] == '/') {
-        text.data++;
-        text.size--;
-    }
-    return text;
-}
-
 bool pattern_match(const struct pattern *pattern, struct slice path, struct slice *rest,
                    struct pattern_capture captures[PATTERN_CAPTURES_MAX])
 {
@@ -216,11 +216,11 @@ bool pattern_match(const struct pattern *pattern, struct slice path, struct slic
     bool single = below ? pattern->single_below : pattern->single;
     size_t end = 0;
 
-    path = without_slashes(path.size > 0 ? path : SLICE(""));
+    path = piece_behind_slashes(path.size > 0 ? path : SLICE(""));
     if (!(single ? match_single : match_any)(pattern, path, below, &end, captures) ||
         !convert(pattern, captures))
         return false;
     if (below)
-        *rest = without_slashes((struct slice){path.data + end, path.size - end});
+        *rest = piece_behind_slashes((struct slice){path.data + end, path.size - end});
     return true;
 }

@@ -54,7 +54,7 @@ static void check_missing(struct parser *parser, const struct line *line)
 
     for (unsigned i = 0; i < line->count; i++)
         if (slice_equal(line->words[i].text, SLICE("*")))
-            parser_warn(parser, missing->word->place, NULL,
+            parser_warn(parser, missing->place, NULL,
                         "\"*\" takes every request, also one without an Origin");
 }
 
@@ -305,12 +305,12 @@ void mount_apply_http(struct parser *parser, const struct line *line)
         parser_error(parser, line->name->place, "write: http PATTERN dir=DIR, or file=FILE",
                      "\"http\" wants a directory or a file");
     else if (dir != NULL && file != NULL)
-        parser_error(parser, file->word->place, "mount them on a line each",
+        parser_error(parser, file->place, "mount them on a line each",
                      "\"http\" takes a directory or a file, not both");
     if (mount == NULL || what == NULL)
         return;
     line_store(line, mount);
-    mount->file_place = what->word->value_place;
+    mount->file_place = what->value_place;
     mount->file_name = what->text;
 }
 

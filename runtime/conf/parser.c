@@ -60,9 +60,10 @@ const char *parser_join(struct parser *parser, const char *directory, const char
 
 unsigned parser_line(const struct parser *parser, struct place place)
 {
-    unsigned line, column;
+    unsigned line = 0, column;
 
-    diag_locate(&parser->config->source, place.offset, &line, &column);
+    if (parser->diag->errors + parser->diag->warnings < DIAG_KEPT_MAX)
+        diag_locate(&parser->config->source, place.offset, &line, &column);
     return line;
 }
 
@@ -119,7 +120,7 @@ const struct given *line_given(const struct line *line, const char *name)
     const struct setting *setting = directive_setting(line->directive, slice_of(name));
     const struct given *given = &line->given[setting - line->directive->settings];
 
-    return given->word != NULL ? given : NULL;
+    return given->place.size > 0 ? given : NULL;
 }
 
 void line_store(const struct line *line, void *base)
@@ -129,9 +130,9 @@ void line_store(const struct line *line, void *base)
     for (size_t i = 0; settings != NULL && settings[i].name != NULL; i++) {
         const struct given *given = &line->given[i];
 
-        if (given->word != NULL && setting_is_number(&settings[i]))
+        if (given->place.size > 0 && setting_is_number(&settings[i]))
             setting_store(&settings[i], base, given->number);
-        else if (given->word != NULL)
+        else if (given->place.size > 0)
             setting_store_text(&settings[i], base, given->text);
     }
 }
@@ -240,7 +241,8 @@ static void read_value(struct parser *parser, const struct setting *setting,
     struct setting_fault fault;
     char range[80];
 
-    given->word = word;
+    given->place = word->place;
+    given->value_place = word->value_place;
     setting_range(setting, range, sizeof range);
     if (word->value.size == 0)
         parser_error(parser, word->place, NULL, "\"%s\" must be %s, but has no value",
@@ -267,7 +269,7 @@ static void read_setting(struct parser *parser, struct line *line, const struct 
         hint_settings(hint, word->key, directive);
         parser_error(parser, word->key_place, hint, "unknown %s \"%.*s\"", directive->noun,
                      (int)word->key.size, word->key.data);
-    } else if (line->given[setting - directive->settings].word != NULL) {
+    } else if (line->given[setting - directive->settings].place.size > 0) {
         parser_error(parser, word->key_place, NULL, "\"%s\" is given twice on this line",
                      setting->name);
     } else {
@@ -275,29 +277,23 @@ static void read_setting(struct parser *parser, struct line *line, const struct 
     }
 }
 
-/* Reads the settings, and moves the other words together. */
-static void sort_words(struct parser *parser, struct line *line, unsigned *settings)
+/* Reads the settings, and moves the other words together. Gives how many settings there are. */
+static unsigned sort_words(struct parser *parser, struct line *line)
 {
     struct lexer *lexer = &parser->lexer;
     struct word *words = lexer->words + 1;
-    unsigned count = lexer->count - 1;
+    unsigned settings = 0;
 
-    /* A setting's word must not move while the line refers to it: those are sorted to the end. */
-    *settings = 0;
-    for (unsigned i = 0; i < count; i++) {
-        struct word word = words[i];
-
-        if (word.key.data != NULL && !line->directive->text) {
-            ++*settings;
-            continue;
+    for (unsigned i = 0; i + 1 < lexer->count; i++) {
+        if (words[i].key.data == NULL || line->directive->text) {
+            words[line->count++] = words[i];
+        } else {
+            read_setting(parser, line, &words[i]);
+            settings++;
         }
-        memmove(words + i - *settings + 1, words + i - *settings, *settings * sizeof word);
-        words[i - *settings] = word;
     }
     line->words = words;
-    line->count = count - *settings;
-    for (unsigned i = line->count; i < count; i++)
-        read_setting(parser, line, &words[i]);
+    return settings;
 }
 
 static bool check_count(struct parser *parser, const struct line *line, unsigned settings)
@@ -361,7 +357,7 @@ static void read_line(struct parser *parser)
         skip_block(parser);
         return;
     }
-    sort_words(parser, &line, &settings);
+    settings = sort_words(parser, &line);
     if (!line.directive->block) {
         if (line.block)
             parser_error(parser, lexer->block_place, NULL, "\"%s\" takes no block",

@@ -19,7 +19,8 @@
 
 /* One of a directive's settings, as the line gives it. */
 struct given {
-    const struct word *word; /* NULL: it doesn't */
+    struct place place; /* size 0: it doesn't */
+    struct place value_place;
     uint64_t number;
     const char *text; /* of a name or field; NULL where it is wrong */
 };
@@ -83,7 +84,8 @@ const struct given *line_given(const struct line *line, const char *name);
 /* Puts the line's settings into the struct that the table's places are of. */
 void line_store(const struct line *line, void *base);
 
-/* "Line 3", for hints that name another place. */
+/* The line of a place that a message names. It takes a walk through the text, so 0 where the
+ * message will not be kept anyway. */
 unsigned parser_line(const struct parser *parser, struct place place);
 
 /* The functions of the table. */

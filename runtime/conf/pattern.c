@@ -178,9 +178,11 @@ static bool read_pieces(struct pattern *pattern, struct slice whole, struct slic
 {
     struct slice literal = {text.data, 0};
     const char *at = text.data, *end = text.data + text.size;
+    const char *last = text.size > 0 ? memrchr(text.data, '>', text.size) : NULL;
 
     while (at < end) {
-        const char *close = *at == '<' ? memchr(at, '>', (size_t)(end - at)) : NULL;
+        bool open = *at == '<' && last != NULL && at < last;
+        const char *close = open ? memchr(at, '>', (size_t)(end - at)) : NULL;
 
         if (close == NULL || close == at + 1) { /* "<>" and a "<" without ">" are text */
             at++;
@@ -244,18 +246,9 @@ static struct pattern *keep(const struct pattern *draft, struct slice text)
     return pattern;
 }
 
-static struct slice without_slashes(struct slice text)
-{
-    while (text.size > 0 && text.data[0] == '/') {
-        text.data++;
-        text.size--;
-    }
-    return text;
-}
-
 struct pattern *pattern_compile(struct slice text, struct pattern_fault *fault)
 {
-    struct slice body = without_slashes(text.size > 0 ? text : SLICE(""));
+    struct slice body = piece_behind_slashes(text.size > 0 ? text : SLICE(""));
     struct pattern *draft = mem_zalloc(sizeof *draft + PIECES_MAX * sizeof draft->pieces[0]);
     struct pattern *pattern = NULL;
 

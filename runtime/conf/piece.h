@@ -26,4 +26,7 @@ struct pattern {
 /* May a capture of this kind hold the byte? Those of a uuid stand in an order too. */
 bool piece_holds(enum pattern_kind kind, char byte);
 
+/* Slashes in front mean nothing, in patterns as in paths. */
+struct slice piece_behind_slashes(struct slice text);
+
 #endif
