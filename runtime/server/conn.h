@@ -113,7 +113,7 @@ void conn_accept(struct worker *worker, int fd, const struct sockaddr *peer, boo
 bool conn_turn(struct worker *worker);
 /* Puts it among those that conn_turn looks at. */
 void conn_ready(struct conn *conn);
-/* Once a second: timeouts and pings. */
+/* Now and then, see server/worker: timeouts and pings. */
 void conn_sweep(struct conn *conn, uint64_t now);
 
 /* May bytes be taken from it: nothing of its own is to be waited for first. */

@@ -2,8 +2,8 @@
  * server/conn_time: what a connection is not given for ever: timeouts, and the pings that show who
  * is still there.
  *
- * Nothing is set or rearmed while a connection works. It notes when things happened, and once a
- * second all connections of a loop are looked at.
+ * Nothing is set or rearmed while a connection works. It notes when things happened, and all
+ * connections of a loop are looked at once a second, or more often where a limit is that short.
  */
 #include "server/conn_parts.h"
 #include "server/http.h"

@@ -1,8 +1,8 @@
 /*
  * server/worker: a loop and what the server keeps on it.
  *
- * The end of each turn is where work is done for everybody at once: events are handed out, then what
- * connections have queued is written.
+ * The end of each turn is where work is done for everybody at once: events are handed out, then
+ * what connections have queued is written.
  */
 #include "server/worker.h"
 
@@ -13,6 +13,11 @@
 #include "server/fanout.h"
 #include "server/listener.h"
 #include "server/server.h"
+
+enum {
+    SWEEP_MOST_MS = 1000, /* between two looks at timeouts */
+    SWEEP_LEAST_MS = 10,
+};
 
 /* ---- Turns ---------------------------------------------------------------------------------- */
 
@@ -25,6 +30,24 @@ static bool worker_turn(struct loop *loop, void *context)
     return conn_turn(worker) || more;
 }
 
+static uint32_t lesser(uint32_t ms, uint32_t limit)
+{
+    return limit > 0 && limit < ms ? limit : ms;
+}
+
+/* How often timeouts are looked at: a quarter of the shortest, so that none is overrun by much. */
+static uint32_t sweep_ms_of(const struct config *config)
+{
+    uint32_t least = 4 * SWEEP_MOST_MS;
+    least = lesser(lesser(least, config->server.handshake), config->server.keep_alive);
+    for (unsigned i = 0; i < config->mount_count; i++) {
+        const struct limits_config *limits = &config->mounts[i].limits;
+        least = lesser(lesser(lesser(least, limits->answer), limits->unfinished), limits->closing);
+        least = lesser(lesser(lesser(least, limits->ping), limits->pong), limits->idle);
+    }
+    return least / 4 > SWEEP_LEAST_MS ? least / 4 : SWEEP_LEAST_MS;
+}
+
 static void worker_sweep(struct loop *loop, struct timer *timer)
 {
     struct worker *worker = (struct worker *)((char *)timer - offsetof(struct worker, sweep));
@@ -33,7 +56,7 @@ static void worker_sweep(struct loop *loop, struct timer *timer)
     TAILQ_FOREACH (conn, &worker->conns, link) {
         conn_sweep(conn, now);
     }
-    timer_set(worker->timers, timer, now + WORKER_SWEEP_MS);
+    timer_set(worker->timers, timer, now + sweep_ms_of(worker->routing->config));
 }
 
 /* The pool has room for a task that it had refused. */
@@ -67,7 +90,7 @@ struct worker *worker_new(struct server *server, unsigned index, struct routing 
     worker->loop = loop_new(index, name);
     worker->timers = worker->loop ? timers_new(worker->loop) : NULL;
     if (worker->timers && worker->receive && worker->fanout &&
-        timer_set(worker->timers, &worker->sweep, loop_now(worker->loop) + WORKER_SWEEP_MS)) {
+        timer_set(worker->timers, &worker->sweep, loop_now(worker->loop))) {
         loop_set_data(worker->loop, worker);
         loop_add_hook(worker->loop, &worker->turn);
         return worker;
@@ -124,6 +147,7 @@ static void take_routing(struct loop *loop, struct loop_message *message)
     struct worker *worker = loop_data(loop);
     routing_unref(worker->routing);
     worker->routing = taken->routing;
+    timer_set(worker->timers, &worker->sweep, loop_now(loop)); /* limits may be shorter now */
     mem_free(taken);
 }
 

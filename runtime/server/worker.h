@@ -19,7 +19,6 @@ struct fanout;
 
 TAILQ_HEAD(conn_list, conn);
 
-#define WORKER_SWEEP_MS     1000         /* between two looks at timeouts */
 #define WORKER_RECEIVE_SIZE (512 * 1024) /* bytes received at once, of any connection */
 
 struct worker {
