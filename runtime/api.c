@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+
 #include "base/json.h"
 #include "base/template.h"
 #include "base/utf8.h"

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
 #include "loop/loop.h"
 #include "plugin/consumer.h"
 #include "reload.h"

@@ -5,6 +5,7 @@
 #define CLI_H
 
 #include <stdbool.h>
+
 #include "base/log.h"
 #include "conf/diag.h"
 #include "server/mount.h"

@@ -6,6 +6,7 @@
 #define RELOAD_H
 
 #include <stdbool.h>
+
 #include "conf/diag.h"
 #include "plugin/consumer.h"
 #include "server/mount.h"

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
 #include "api.h"
 #include "base/clock.h"
 #include "base/log.h"

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
 #include "api.h"
 #include "base/mem.h"
 #include "reload.h"

@@ -31,8 +31,8 @@ static struct client dial(int receive_buffer)
     setsockopt(client.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (receive_buffer > 0)
         setsockopt(client.fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-    ck_assert_msg(connect(client.fd, (struct sockaddr *)&to, sizeof to) == 0, "connect: %s",
-                  strerror(errno));
+    must(connect(client.fd, (struct sockaddr *)&to, sizeof to) == 0, "connect: %s",
+         strerror(errno));
     fcntl(client.fd, F_SETFL, O_NONBLOCK);
     return client;
 }
@@ -50,7 +50,7 @@ struct client client_dial_narrow(void)
 void client_hang_up(struct client *client)
 {
     close(client->fd);
-    free(client->data);
+    free(client->room);
     free(client->last);
     *client = (struct client){.fd = -1};
 }
@@ -72,8 +72,8 @@ static void wait_for(struct client *client, short events)
 {
     struct pollfd wait = {.fd = client->fd, .events = events};
 
-    ck_assert_msg(poll(&wait, 1, PATIENCE_MS) == 1, "the server %s nothing",
-                  events == POLLIN ? "sends" : "takes");
+    must(poll(&wait, 1, PATIENCE_MS) == 1, "the server %s nothing",
+         events == POLLIN ? "sends" : "takes");
 }
 
 void client_send(struct client *client, const void *data, size_t size)
@@ -95,16 +95,28 @@ void client_say(struct client *client, const char *text)
     client_send(client, text, strlen(text));
 }
 
+/* Room for a piece behind what is not taken yet, which moves to the front. */
+static uint8_t *piece_room(struct client *client, size_t piece)
+{
+    if (client->size > 0)
+        memmove(client->room, client->data, client->size);
+    if (client->room_size < client->size + piece) {
+        client->room_size = 2 * client->size + piece;
+        client->room = realloc(client->room, client->room_size);
+        must(client->room != NULL, "no memory");
+    }
+    client->data = client->room;
+    return client->room + client->size;
+}
+
 /* One more piece; false at the end of the line. */
 static bool fill(struct client *client)
 {
-    if (client->room - client->size < 65536) {
-        client->room = 2 * client->room + 65536;
-        client->data = realloc(client->data, client->room);
-        ck_assert_ptr_nonnull(client->data);
-    }
+    const size_t piece = 65536;
+    uint8_t *into = piece_room(client, piece);
+
     for (;;) {
-        ssize_t got = recv(client->fd, client->data + client->size, client->room - client->size, 0);
+        ssize_t got = recv(client->fd, into, piece, 0);
 
         if (got > 0) {
             client->size += (size_t)got;
@@ -128,17 +140,17 @@ static void take(struct client *client, size_t size)
 {
     free(client->last);
     client->last = malloc(size + 1);
-    ck_assert_ptr_nonnull(client->last);
+    must(client->last != NULL, "no memory");
     memcpy(client->last, client->data, size);
     client->last[size] = '\0';
+    client->data += size;
     client->size -= size;
-    memmove(client->data, client->data + size, client->size);
 }
 
 void client_expect_end(struct client *client)
 {
-    ck_assert_msg(client_fill(client, 1) == 0, "bytes in place of the end: %02x %.*s",
-                  client->data[0], (int)client->size, client->data);
+    must(client_fill(client, 1) == 0, "bytes in place of the end: %02x %.*s", client->data[0],
+         (int)client->size, client->data);
 }
 
 void client_drain(struct client *client)
@@ -157,8 +169,8 @@ static size_t find_head(struct client *client)
 
         if (end != NULL)
             return (size_t)(end - client->data) + 4;
-        ck_assert_msg(fill(client), "the line ended in an answer's head: \"%.*s\"",
-                      (int)client->size, client->size > 0 ? (char *)client->data : "");
+        must(fill(client), "the line ended in an answer's head: \"%.*s\"", (int)client->size,
+             client->size > 0 ? (char *)client->data : "");
     }
 }
 
@@ -185,16 +197,16 @@ static struct answer answer_of(struct client *client, bool has_body)
     struct answer answer = {0};
     char *text = malloc(head + 1);
 
-    ck_assert_ptr_nonnull(text);
+    must(text != NULL, "no memory");
     memcpy(text, client->data, head);
     text[head] = '\0';
     answer.head = text;
-    ck_assert_msg(sscanf(text, "HTTP/1.1 %3u ", &answer.status) == 1, "no status line: %s", text);
+    must(sscanf(text, "HTTP/1.1 %3u ", &answer.status) == 1, "no status line: %s", text);
     if (has_body && answer.status >= 200 && answer.status != 304)
         answer.size = strtoul(answer_field(&answer, "Content-Length"), NULL, 10);
     free(text);
-    ck_assert_msg(client_fill(client, head + answer.size) >= head + answer.size,
-                  "the line ended in an answer's body");
+    must(client_fill(client, head + answer.size) >= head + answer.size,
+         "the line ended in an answer's body");
     take(client, head + answer.size);
     answer.head = (char *)client->last;
     answer.body = (char *)client->last + head;
@@ -260,7 +272,7 @@ struct client client_open_with(const char *path, const char *fields)
 
     struct answer answer = client_answer(&client);
 
-    ck_assert_msg(answer.status == 101, "%s: %u", path, answer.status);
+    must(answer.status == 101, "%s: %u", path, answer.status);
     ck_assert_str_eq(answer_field(&answer, "Sec-WebSocket-Accept"), ACCEPT);
     return client;
 }
@@ -306,7 +318,7 @@ void client_frame(struct client *client, unsigned first, const void *payload, si
 {
     uint8_t *bytes = malloc(size + 14);
 
-    ck_assert_ptr_nonnull(bytes);
+    must(bytes != NULL, "no memory");
     client_send(client, bytes, frame_bytes(bytes, first, payload, size));
     free(bytes);
 }
@@ -338,20 +350,20 @@ void client_close(struct client *client, unsigned code, const char *reason)
 
 struct received client_receive(struct client *client)
 {
-    ck_assert_msg(client_fill(client, 2) >= 2, "the line ended in place of a frame");
+    must(client_fill(client, 2) >= 2, "the line ended in place of a frame");
 
     unsigned small = client->data[1];
     size_t size = small, head = small < 126 ? 2 : small == 126 ? 4 : 10;
 
-    ck_assert_msg((small & 0x80) == 0, "the server masks");
-    ck_assert_msg((client->data[0] & 0x70) == 0, "reserved bits");
-    ck_assert_uint_ge(client_fill(client, head), head);
+    must((small & 0x80) == 0, "the server masks");
+    must((client->data[0] & 0x70) == 0, "reserved bits");
+    must(client_fill(client, head) >= head, "the line ended in a frame");
     if (small >= 126) {
         size = 0;
         for (size_t i = 2; i < head; i++)
             size = size << 8 | client->data[i];
     }
-    ck_assert_msg(client_fill(client, head + size) >= head + size, "the line ended in a frame");
+    must(client_fill(client, head + size) >= head + size, "the line ended in a frame");
     take(client, head + size);
     return (struct received){client->last[0] & 0xf, client->last[0] >= 0x80, client->last + head,
                              size};
@@ -361,12 +373,11 @@ void client_expect(struct client *client, unsigned opcode, const void *payload, 
 {
     struct received frame = client_receive(client);
 
-    ck_assert(frame.fin);
-    ck_assert_msg(frame.opcode == opcode, "opcode %u in place of %u: %.*s", frame.opcode, opcode,
-                  (int)frame.size, (const char *)frame.payload + (frame.opcode == CLOSE ? 2 : 0));
-    ck_assert_msg(frame.size == size && memcmp(frame.payload, payload, size) == 0,
-                  "\"%.200s\" in place of \"%.200s\"", (const char *)frame.payload,
-                  (const char *)payload);
+    must(frame.fin, "a fragment");
+    must(frame.opcode == opcode, "opcode %u in place of %u: %.*s", frame.opcode, opcode,
+         (int)frame.size, (const char *)frame.payload + (frame.opcode == CLOSE ? 2 : 0));
+    must(frame.size == size && memcmp(frame.payload, payload, size) == 0,
+         "\"%.200s\" in place of \"%.200s\"", (const char *)frame.payload, (const char *)payload);
 }
 
 void client_expect_text(struct client *client, const char *text)
@@ -379,10 +390,10 @@ static void expect_close_frame(struct client *client, unsigned code)
     struct received frame = client_receive(client);
     unsigned got = frame.size >= 2 ? frame.payload[0] * 256u + frame.payload[1] : 1005;
 
-    ck_assert_msg(frame.opcode == CLOSE, "opcode %u in place of a close with %u: \"%.100s\"",
-                  frame.opcode, code, (const char *)frame.payload);
-    ck_assert_msg(got == code, "closed with %u in place of %u: %.*s", got, code,
-                  frame.size > 2 ? (int)frame.size - 2 : 0, (const char *)frame.payload + 2);
+    must(frame.opcode == CLOSE, "opcode %u in place of a close with %u: \"%.100s\"", frame.opcode,
+         code, (const char *)frame.payload);
+    must(got == code, "closed with %u in place of %u: %.*s", got, code,
+         frame.size > 2 ? (int)frame.size - 2 : 0, (const char *)frame.payload + 2);
 }
 
 void client_expect_code(struct client *client, unsigned code)

@@ -13,8 +13,10 @@
 
 struct client {
     int fd;
-    uint8_t *data; /* received and not taken yet */
-    size_t size, room;
+    uint8_t *room; /* bytes received, of which those at `data` are not taken yet */
+    size_t room_size;
+    uint8_t *data;
+    size_t size;
     uint8_t *last; /* what the last answer or frame is made of */
 };
 

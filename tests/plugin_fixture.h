@@ -8,6 +8,7 @@
 #define TESTS_PLUGIN_FIXTURE_H
 
 #include <stdbool.h>
+
 #include "base/text.h"
 #include "plugin/consumer.h"
 

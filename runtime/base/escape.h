@@ -8,6 +8,7 @@
 #define BASE_ESCAPE_H
 
 #include <stddef.h>
+
 #include "base/text.h"
 
 /* How many bytes stand as they are: up to a quote, a backslash or a control byte. */

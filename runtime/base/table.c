@@ -6,6 +6,7 @@
 #include <endian.h>
 #include <pthread.h>
 #include <string.h>
+
 #include "base/clock.h"
 #include "base/random.h"
 

@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include "base/mem.h"
 
 /* Any thread. The key is drawn at the first call. */

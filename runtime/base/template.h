@@ -9,6 +9,7 @@
 #define BASE_TEMPLATE_H
 
 #include <stdarg.h>
+
 #include "base/value.h"
 
 enum template_result {

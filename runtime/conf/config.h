@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
 #include "conf/diag.h"
 #include "conf/origin.h"
 #include "conf/pattern.h"

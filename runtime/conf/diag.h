@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+
 #include "base/text.h"
 
 /* The text of a file, kept for as long as anything may point into it. */

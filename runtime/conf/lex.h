@@ -9,6 +9,7 @@
 #define CONF_LEX_H
 
 #include <stdbool.h>
+
 #include "conf/diag.h"
 #include "conf/memory.h"
 

@@ -9,6 +9,7 @@
 #define CONF_ORIGIN_H
 
 #include <stdbool.h>
+
 #include "base/text.h"
 
 struct origins;

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
 #include "conf/config.h"
 #include "conf/directive.h"
 #include "conf/lex.h"

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+
 #include "base/text.h"
 
 #define PATTERN_CAPTURES_MAX 16

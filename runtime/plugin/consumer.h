@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sluice/sluice.h>
+
 #include "plugin/fault.h"
 
 /* Where private copies are kept: a directory of mode 0700 that allows execution. Owned by main. */

@@ -10,6 +10,7 @@
 #define PLUGIN_COPIES_H
 
 #include <stdint.h>
+
 #include "base/text.h"
 #include "plugin/fault.h"
 

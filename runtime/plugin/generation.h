@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 #include <sys/queue.h>
+
 #include "plugin/consumer.h"
 #include "plugin/object.h"
 

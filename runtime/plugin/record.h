@@ -9,6 +9,7 @@
 #define PLUGIN_RECORD_H
 
 #include <sluice/sluice.h>
+
 #include "plugin/elf.h"
 #include "plugin/object.h"
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"

@@ -14,6 +14,7 @@
 
 #include <event2/event_struct.h>
 #include <netinet/in.h>
+
 #include "base/text.h"
 #include "server/worker.h"
 #include "wire/http.h"

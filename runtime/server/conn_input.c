@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <sys/socket.h>
+
 #include "base/mem.h"
 #include "server/conn_parts.h"
 #include "server/dispatch.h"

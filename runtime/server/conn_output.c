@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
+
 #include "server/conn_parts.h"
 
 enum {

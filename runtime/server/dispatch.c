@@ -9,6 +9,7 @@
 
 #include <json-c/json.h>
 #include <string.h>
+
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"

@@ -4,6 +4,7 @@
 #include "server/event.h"
 
 #include <stdio.h>
+
 #include "layer/msgpack.h"
 #include "plugin/handler.h"
 

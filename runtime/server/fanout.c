@@ -8,6 +8,7 @@
 
 #include <json-c/json.h>
 #include <string.h>
+
 #include "base/mem.h"
 #include "layer/local.h"
 #include "layer/msgpack.h"

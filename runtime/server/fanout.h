@@ -11,6 +11,7 @@
 #define SERVER_FANOUT_H
 
 #include <sluice/sluice.h>
+
 #include "server/worker.h"
 
 struct fanout *fanout_new(void);

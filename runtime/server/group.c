@@ -7,6 +7,7 @@
 #include "server/group.h"
 
 #include <string.h>
+
 #include "base/mem.h"
 #include "server/server.h"
 

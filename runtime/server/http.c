@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "server/dispatch.h"

@@ -5,6 +5,7 @@
 #define SERVER_HTTP_DATE_H
 
 #include <time.h>
+
 #include "base/text.h"
 
 #define HTTP_DATE_SIZE 30 /* "Sun, 06 Nov 1994 08:49:37 GMT" and its zero byte */

@@ -4,6 +4,7 @@
 #include "server/later.h"
 
 #include <json-c/json.h>
+
 #include "base/mem.h"
 #include "layer/msgpack.h"
 #include "server/dispatch.h"

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "server/conn.h"

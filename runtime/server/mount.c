@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "server/files.h"

@@ -10,6 +10,7 @@
 #define SERVER_MOUNT_H
 
 #include <stdatomic.h>
+
 #include "base/log.h"
 #include "conf/config.h"
 #include "plugin/consumer.h"

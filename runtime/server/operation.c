@@ -7,6 +7,7 @@
 #include "server/operation.h"
 
 #include <string.h>
+
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "server/dispatch.h"

@@ -8,6 +8,7 @@
 
 #include <sys/resource.h>
 #include <unistd.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"

@@ -7,6 +7,7 @@
 #include "server/worker.h"
 
 #include <stdio.h>
+
 #include "base/mem.h"
 #include "server/conn.h"
 #include "server/dispatch.h"

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 #include <sys/queue.h>
+
 #include "layer/layer.h"
 #include "loop/jobs.h"
 #include "loop/loop.h"

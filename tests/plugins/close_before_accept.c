@@ -5,6 +5,7 @@
  * "disconnect 1006"); receive never.
  */
 #include <sluice/sluice.h>
+
 #include "trace.h"
 
 static void on_connect(sluice_conn *ws)

@@ -8,6 +8,7 @@
 #include <sluice/sluice.h>
 #include <stdio.h>
 #include <stdlib.h>
+
 #include "trace.h"
 
 static void on_receive(sluice_conn *ws, const sluice_message *message)

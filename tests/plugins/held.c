@@ -7,6 +7,7 @@
  */
 #include <sluice/sluice.h>
 #include <string.h>
+
 #include "gate.h"
 
 static void on_receive(sluice_conn *ws, const sluice_message *message)

@@ -8,6 +8,7 @@
 #include <sluice/sluice.h>
 #include <json-c/json.h>
 #include <string.h>
+
 #include "gate.h"
 #include "trace.h"
 

@@ -6,6 +6,7 @@
  * end (1001).
  */
 #include <sluice/sluice.h>
+
 #include "trace.h"
 
 static void on_connect(sluice_conn *ws)

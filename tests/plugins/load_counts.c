@@ -5,6 +5,7 @@
  * connections did in between.
  */
 #include <sluice/sluice.h>
+
 #include "trace.h"
 
 __attribute__((constructor)) static void constructor(void)

@@ -4,6 +4,7 @@
  * Must be seen: refused; load is called once, unload never, the destructor once.
  */
 #include <sluice/sluice.h>
+
 #include "trace.h"
 
 static bool on_load(struct json_object *saved)

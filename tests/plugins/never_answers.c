@@ -5,6 +5,7 @@
  * called once (the trace "disconnect 1006").
  */
 #include <sluice/sluice.h>
+
 #include "trace.h"
 
 static void on_connect(sluice_conn *ws)

@@ -9,6 +9,7 @@
 #include <sluice/sluice.h>
 #include <stdio.h>
 #include <string.h>
+
 #include "gate.h"
 #include "trace.h"
 

@@ -6,6 +6,7 @@
  * once (the trace "disconnect 4001"), where sending does nothing either.
  */
 #include <sluice/sluice.h>
+
 #include "trace.h"
 
 static void on_receive(sluice_conn *ws, const sluice_message *message)

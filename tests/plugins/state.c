@@ -5,6 +5,7 @@
  * do; and the state is there in a handler and in disconnect too (the trace "disconnect 3").
  */
 #include <sluice/sluice.h>
+
 #include "trace.h"
 
 struct state {

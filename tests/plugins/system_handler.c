@@ -7,6 +7,7 @@
  * next "ping" is answered.
  */
 #include <sluice/sluice.h>
+
 #include "trace.h"
 
 void run(sluice_conn *ws, struct json_object *event);

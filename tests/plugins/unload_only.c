@@ -4,6 +4,7 @@
  * Must be seen: unload is called where load would have been.
  */
 #include <sluice/sluice.h>
+
 #include "trace.h"
 
 static void on_unload(void)

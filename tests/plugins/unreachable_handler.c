@@ -4,6 +4,7 @@
  * Must be seen: it loads, with a warning in the log; the type _private is bad, and runs nothing.
  */
 #include <sluice/sluice.h>
+
 #include "trace.h"
 
 SLUICE_HANDLER(_private, ws, event)

@@ -5,6 +5,7 @@
  * version is known before any code runs.
  */
 #include <sluice/sluice.h>
+
 #include "trace.h"
 
 __attribute__((constructor)) static void constructor(void)
