@@ -1,8 +1,8 @@
 /*
  * server/dispatch: an event of a connection becomes a call into its consumer.
  *
- * The run_ functions make the calls, on whichever thread they belong to. What a blocking consumer is
- * called with becomes a task first, which goes to the pool and comes back to the loop when it is
+ * The run_ functions make the calls, on whichever thread they belong to. What a blocking consumer
+ * is called with becomes a task first, which goes to the pool and comes back to the loop when it is
  * done; so a connection's tasks are the loop's to order, and the pool only runs them.
  */
 #include "server/dispatch.h"

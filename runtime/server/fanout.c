@@ -1,8 +1,9 @@
 /*
  * server/fanout: events that have come to a loop go to the connections they are addressed to.
  *
- * A run is events in a row for one group; its members are walked once. Members that share a mount and
- * a generation are an audience: for them a broadcast handler runs once, and its frames are one batch.
+ * A run is events in a row for one group; its members are walked once. Members that share a mount
+ * and a generation are an audience: for them a broadcast handler runs once, and its frames are one
+ * batch.
  */
 #include "server/fanout.h"
 

@@ -1,9 +1,9 @@
 /*
  * server/listener: the sockets on which connections come in.
  *
- * Sockets are opened by the main thread, waited at by the loops. What fails while accepting is either
- * that one connection's misfortune, or a lack that passes: the socket then rests for a moment, since
- * to try again at once would spin.
+ * Sockets are opened by the main thread, waited at by the loops. What fails while accepting is
+ * either that one connection's misfortune, or a lack that passes: the socket then rests for a
+ * moment, since to try again at once would spin.
  */
 #include "server/listener.h"
 

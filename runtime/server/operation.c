@@ -1,8 +1,8 @@
 /*
  * server/operation: what a callback asks of its connection, applied at once or carried there.
  *
- * Each apply_ function is what one call of the API means, and what it means in a state that does not
- * allow it: nothing is done, and that is counted and told.
+ * Each apply_ function is what one call of the API means, and what it means in a state that does
+ * not allow it: nothing is done, and that is counted and told.
  */
 #include "server/operation.h"
 
