@@ -10,8 +10,7 @@
 #include "client.h"
 #include "harness.h"
 
-/* ---- The handshake
- * ------------------------------------------------------------------------------- */
+/* ---- The handshake --------------------------------------------------------------------------- */
 
 START_TEST(subprotocol_is_the_consumers_choice)
 {
@@ -186,8 +185,7 @@ START_TEST(scope_is_told)
 }
 END_TEST
 
-/* ---- Sending
- * ------------------------------------------------------------------------------------- */
+/* ---- Sending --------------------------------------------------------------------------------- */
 
 START_TEST(what_can_not_be_sent)
 {
@@ -294,8 +292,7 @@ START_TEST(bad_group_names_close)
 }
 END_TEST
 
-/* ---- JSON
- * ---------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 START_TEST(json_is_parsed)
 {
@@ -352,8 +349,7 @@ START_TEST(what_is_no_json_is_1007)
 }
 END_TEST
 
-/* ---- Calls from the wrong place
- * ------------------------------------------------------------------ */
+/* ---- Calls from the wrong place -------------------------------------------------------------- */
 
 START_TEST(connection_of_another_callback)
 {
@@ -398,8 +394,7 @@ START_TEST(calls_that_a_broadcast_may_not_make)
 }
 END_TEST
 
-/* ---- State and the end
- * --------------------------------------------------------------------------- */
+/* ---- State and the end ----------------------------------------------------------------------- */
 
 START_TEST(state_is_of_each_connection)
 {
@@ -467,8 +462,7 @@ START_TEST(disconnect_comes_once)
 }
 END_TEST
 
-/* ---- The watchdog
- * -------------------------------------------------------------------------------- */
+/* ---- The watchdog ---------------------------------------------------------------------------- */
 
 START_TEST(callback_that_holds_its_loop_is_named)
 {

@@ -18,8 +18,7 @@ static const char *to(const char *name, const char *text)
     return message;
 }
 
-/* ---- Channels
- * ------------------------------------------------------------------------------------ */
+/* ---- Channels -------------------------------------------------------------------------------- */
 
 static void ask_name(struct client *client, char *name)
 {
@@ -108,8 +107,7 @@ START_TEST(bytes_come_through_events)
 }
 END_TEST
 
-/* ---- Types
- * --------------------------------------------------------------------------------------- */
+/* ---- Types ----------------------------------------------------------------------------------- */
 
 START_TEST(declared_handlers_run)
 {
@@ -242,8 +240,7 @@ START_TEST(handler_that_no_type_can_spell)
 }
 END_TEST
 
-/* ---- Timers and jobs
- * ----------------------------------------------------------------------------- */
+/* ---- Timers and jobs ------------------------------------------------------------------------- */
 
 START_TEST(timers_come_in_order)
 {
@@ -332,8 +329,7 @@ START_TEST(full_pool_drops_jobs)
 }
 END_TEST
 
-/* ---- Blocking consumers
- * -------------------------------------------------------------------------- */
+/* ---- Blocking consumers ---------------------------------------------------------------------- */
 
 START_TEST(blocking_callbacks_run_one_at_a_time)
 {

@@ -54,8 +54,7 @@ static struct answer answer_to(struct client *client, const char *request, bool 
     return answer;
 }
 
-/* ---- Files
- * --------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 START_TEST(file_is_served)
 {
@@ -206,8 +205,7 @@ START_TEST(file_that_changes_is_served_as_it_is)
 }
 END_TEST
 
-/* ---- Refusals that say why
- * ----------------------------------------------------------------------- */
+/* ---- Refusals that say why ------------------------------------------------------------------- */
 
 START_TEST(missing_path_is_404)
 {
@@ -346,8 +344,7 @@ START_TEST(origins_are_checked)
 }
 END_TEST
 
-/* ---- Requests that can be read in two ways
- * ------------------------------------------------------- */
+/* ---- Requests that can be read in two ways --------------------------------------------------- */
 
 static const struct {
     const char *request;
@@ -429,8 +426,7 @@ START_TEST(bodies_are_no_requests)
 }
 END_TEST
 
-/* ---- Connections that are kept
- * ------------------------------------------------------------------- */
+/* ---- Connections that are kept --------------------------------------------------------------- */
 
 START_TEST(pipelined_requests_are_answered_in_order)
 {
@@ -507,8 +503,7 @@ START_TEST(files_then_a_websocket)
 }
 END_TEST
 
-/* ---- Handshakes
- * ---------------------------------------------------------------------------------- */
+/* ---- Handshakes ------------------------------------------------------------------------------ */
 
 #define SHAKE(line)                                                                                \
     line "Host: example.org\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"                      \

@@ -9,8 +9,7 @@
 #include "client.h"
 #include "harness.h"
 
-/* ---- Sizes
- * --------------------------------------------------------------------------------------- */
+/* ---- Sizes ----------------------------------------------------------------------------------- */
 
 START_TEST(larger_messages_are_1009)
 {
@@ -56,8 +55,7 @@ START_TEST(more_fragments_are_1008)
 }
 END_TEST
 
-/* ---- Times
- * --------------------------------------------------------------------------------------- */
+/* ---- Times ----------------------------------------------------------------------------------- */
 
 START_TEST(unanswered_handshake_is_503)
 {
@@ -135,8 +133,7 @@ START_TEST(peer_that_answers_pings_stays)
 }
 END_TEST
 
-/* ---- What waits for a client
- * --------------------------------------------------------------------- */
+/* ---- What waits for a client ----------------------------------------------------------------- */
 
 /* What came before the close is whole frames, each of `size` bytes. */
 static void expect_slow(struct client *client, size_t size)
@@ -252,8 +249,7 @@ START_TEST(echo_to_a_peer_that_never_reads)
 }
 END_TEST
 
-/* ---- How many
- * ------------------------------------------------------------------------------------ */
+/* ---- How many -------------------------------------------------------------------------------- */
 
 START_TEST(connections_have_a_limit)
 {

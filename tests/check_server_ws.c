@@ -11,8 +11,7 @@
 
 #define ECHO "ws /echo/ function_of_api.so\n"
 
-/* ---- Messages
- * ------------------------------------------------------------------------------------ */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 START_TEST(messages_of_all_sizes_come_back)
 {
@@ -136,8 +135,7 @@ START_TEST(pings_are_answered)
 }
 END_TEST
 
-/* ---- The handshake
- * ------------------------------------------------------------------------------- */
+/* ---- The handshake --------------------------------------------------------------------------- */
 
 START_TEST(subprotocol_is_the_first_of_the_mounts_own)
 {
@@ -202,8 +200,7 @@ START_TEST(messages_before_the_answer_are_kept)
 }
 END_TEST
 
-/* ---- Closing
- * ------------------------------------------------------------------------------------- */
+/* ---- Closing --------------------------------------------------------------------------------- */
 
 START_TEST(peers_code_is_answered_and_the_server_ends_the_line)
 {
@@ -272,8 +269,7 @@ START_TEST(peer_that_does_not_answer_a_close_is_left)
 }
 END_TEST
 
-/* ---- What breaks the protocol
- * -------------------------------------------------------------------- */
+/* ---- What breaks the protocol ---------------------------------------------------------------- */
 
 /* The bytes of a frame as they are, and the code that they are closed with. */
 static const struct {

@@ -16,8 +16,7 @@
 
 #include "harness.h"
 
-/* ---- The line
- * ------------------------------------------------------------------------------------ */
+/* ---- The line -------------------------------------------------------------------------------- */
 
 static struct client dial(int receive_buffer)
 {
@@ -159,8 +158,7 @@ void client_drain(struct client *client)
         client->size = 0;
 }
 
-/* ---- HTTP
- * ---------------------------------------------------------------------------------------- */
+/* ---- HTTP ------------------------------------------------------------------------------------ */
 
 static size_t find_head(struct client *client)
 {
@@ -243,8 +241,7 @@ unsigned ask_for(const char *path)
     return ask(request);
 }
 
-/* ---- The handshake
- * ------------------------------------------------------------------------------- */
+/* ---- The handshake --------------------------------------------------------------------------- */
 
 /* The key and its answer are RFC 6455's own. */
 #define KEY    "dGhlIHNhbXBsZSBub25jZQ=="
@@ -294,8 +291,7 @@ unsigned ask_to_open(const char *path, const char *fields)
     return status;
 }
 
-/* ---- Frames
- * -------------------------------------------------------------------------------------- */
+/* ---- Frames ---------------------------------------------------------------------------------- */
 
 size_t frame_bytes(uint8_t *out, unsigned first, const void *payload, size_t size)
 {

@@ -38,8 +38,7 @@ struct received {
 
 enum { CONTINUATION = 0, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 };
 
-/* ---- The line
- * ------------------------------------------------------------------------------------ */
+/* ---- The line -------------------------------------------------------------------------------- */
 
 struct client client_dial(void);
 /* With a receive buffer as small as it can be, so that what is not read is soon noticed. */
@@ -57,8 +56,7 @@ void client_drain(struct client *client);
 /* Waits for `size` bytes; gives how many there are, fewer only at the end of the line. */
 size_t client_fill(struct client *client, size_t size);
 
-/* ---- HTTP
- * ---------------------------------------------------------------------------------------- */
+/* ---- HTTP ------------------------------------------------------------------------------------ */
 
 struct answer client_answer(struct client *client);
 struct answer client_answer_to_head(struct client *client); /* without a body */
@@ -69,8 +67,7 @@ unsigned ask(const char *request);
 /* GET path, and nothing more. */
 unsigned ask_for(const char *path);
 
-/* ---- WebSocket
- * ----------------------------------------------------------------------------------- */
+/* ---- WebSocket ------------------------------------------------------------------------------- */
 
 /* Sends a handshake as browsers do; `fields`: more lines, each with its end; or "". */
 void client_shake(struct client *client, const char *path, const char *fields);

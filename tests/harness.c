@@ -27,8 +27,7 @@ static struct {
 } server;
 static int gate = -1;
 
-/* ---- Waiting
- * ------------------------------------------------------------------------------------- */
+/* ---- Waiting --------------------------------------------------------------------------------- */
 
 uint64_t now_ms(void)
 {
@@ -44,8 +43,7 @@ void rest_until(uint64_t deadline, const char *what)
     poll(NULL, 0, 2);
 }
 
-/* ---- Files
- * --------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 const char *in_dir(const char *name)
 {
@@ -152,8 +150,7 @@ void put_plugin(const char *name)
     put_plugin_as(name, name);
 }
 
-/* ---- The server's start
- * -------------------------------------------------------------------------- */
+/* ---- The server's start ---------------------------------------------------------------------- */
 
 /* Every word of the conf that ends in .so and is not in its place yet is built. */
 static void put_named_plugins(const char *conf)
@@ -274,8 +271,7 @@ void serve_with(const char *first, const char *conf)
     start_serving();
 }
 
-/* ---- The server's end
- * ---------------------------------------------------------------------------- */
+/* ---- The server's end ------------------------------------------------------------------------ */
 
 /* Its end of the pipe closes when it ends. */
 static int wait_for_end(void)
@@ -346,8 +342,7 @@ void server_reload_refused(void)
     reload(" reload.refused ");
 }
 
-/* ---- What is known of the server
- * ----------------------------------------------------------------- */
+/* ---- What is known of the server ------------------------------------------------------------- */
 
 unsigned server_port(void)
 {
@@ -418,8 +413,7 @@ unsigned cache_files(void)
     return copies;
 }
 
-/* ---- Logs and traces
- * ----------------------------------------------------------------------------- */
+/* ---- Logs and traces ------------------------------------------------------------------------- */
 
 static bool holds_all(const char *line, const char *const *texts)
 {
@@ -468,8 +462,7 @@ const char *log_text(void)
     return text != NULL ? text : "";
 }
 
-/* ---- The gate
- * ------------------------------------------------------------------------------------ */
+/* ---- The gate -------------------------------------------------------------------------------- */
 
 void gate_open(unsigned many)
 {
@@ -477,8 +470,7 @@ void gate_open(unsigned many)
         ck_assert_int_eq(write(gate, "", 1), 1);
 }
 
-/* ---- Tests
- * --------------------------------------------------------------------------------------- */
+/* ---- Tests ----------------------------------------------------------------------------------- */
 
 static int remove_entry(const char *path, const struct stat *stat, int type, struct FTW *walk)
 {

@@ -21,8 +21,7 @@ int harness_run(Suite *suite);
 /* A case whose tests each get a directory. */
 TCase *harness_case(Suite *suite, const char *name);
 
-/* ---- Files: names are taken in the test's directory ---------------------------------------------
- */
+/* ---- Files: names are taken in the test's directory ------------------------------------------ */
 
 const char *in_dir(const char *name);
 void put_file(const char *name, const char *content);
@@ -33,8 +32,7 @@ void put_directory(const char *name);
 void put_plugin_as(const char *name, const char *as);
 void put_plugin(const char *name);
 
-/* ---- The server
- * ---------------------------------------------------------------------------------- */
+/* ---- The server ------------------------------------------------------------------------------ */
 
 /* Writes routing.conf: a free port, two loops, `cache cache`, `consumers so`, then `conf`. Line 5
  * is the first of `conf`. Consumers that it names are put there if they are not. */
@@ -62,8 +60,7 @@ unsigned server_mappings(const char *name); /* of files whose path holds `name` 
 unsigned server_descriptors(void);
 unsigned cache_files(void); /* private copies of consumers */
 
-/* ---- What was logged and traced
- * ------------------------------------------------------------------ */
+/* ---- What was logged and traced -------------------------------------------------------------- */
 
 /* How many lines of the log hold all of these texts. */
 #define log_count(...) lines_count("log", (const char *const[]){__VA_ARGS__, NULL})
@@ -78,8 +75,15 @@ unsigned lines_count(const char *file, const char *const *texts);
 void lines_wait(const char *file, unsigned many, const char *const *texts);
 const char *log_text(void); /* all of it; until the next call */
 
-/* ---- Waiting
- * ------------------------------------------------------------------------------------- */
+/* As ck_assert_msg, which tells the runner of each success too: too dear for what is done for every
+ * frame. */
+#define must(condition, ...)                                                                       \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            ck_abort_msg(__VA_ARGS__);                                                             \
+    } while (0)
+
+/* ---- Waiting --------------------------------------------------------------------------------- */
 
 uint64_t now_ms(void);
 /* A moment's rest before the next look at what nothing tells of; fails the test at the deadline. */
@@ -91,8 +95,7 @@ void rest_until(uint64_t deadline, const char *what);
             rest_until(await_deadline, #condition);                                                \
     } while (0)
 
-/* ---- The gate: callbacks that wait for the test
- * -------------------------------------------------- */
+/* ---- The gate: callbacks that wait for the test ---------------------------------------------- */
 
 /* Lets `many` callbacks through that wait at the gate (plugins/gate.h). */
 void gate_open(unsigned many);
