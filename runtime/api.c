@@ -7,6 +7,7 @@
 #include <sluice/sluice.h>
 
 #include <json-c/json.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -26,9 +27,29 @@
 
 static _Atomic(struct server *) serving;
 
+/* Callbacks and jobs end before the server does. A thread that a consumer has started knows nothing
+ * of that, so it holds the lock as long as it is in the layer. */
+static struct {
+    pthread_rwlock_t lock;
+    struct server *server;
+} outside = {.lock = PTHREAD_RWLOCK_INITIALIZER};
+
+static void serve_outside(struct server *server)
+{
+    pthread_rwlock_wrlock(&outside.lock);
+    outside.server = server;
+    pthread_rwlock_unlock(&outside.lock);
+}
+
 void api_serve(struct server *server)
 {
     atomic_store(&serving, server);
+    serve_outside(server);
+}
+
+void api_shut(void)
+{
+    serve_outside(NULL);
 }
 
 /* ---- Where a call comes from ---------------------------------------------------------------- */
@@ -43,7 +64,7 @@ static struct conn *refuse(const char *name, const char *why)
 {
     const struct call *call = call_current();
     struct mount *mount = current_mount();
-    if (!mount || mount_drop(mount, DROP_MISUSE, slice_of(name)))
+    if (mount_drop(mount, DROP_MISUSE, slice_of(name)))
         log_write(LOG_ERROR, "call.refused", LOG_STR("call", name), LOG_STR("why", why),
                   LOG_STR("mount", mount ? mount->config->route : NULL),
                   LOG_STR("callback", call ? call->callback : NULL));
@@ -304,7 +325,7 @@ static bool told(enum template_result result, const char *name, const char *text
         return true;
     if (result == TEMPLATE_NO_MEMORY)
         starve();
-    if (mount && !mount_drop(mount, DROP_NOT_TEXT, slice_of(text)))
+    if (!mount_drop(mount, DROP_NOT_TEXT, slice_of(text)))
         return false;
     log_write(LOG_ERROR, "template.refused", LOG_STR("call", name), LOG_STR("template", text),
               LOG_STR("why", result == TEMPLATE_BROKEN ? why : reasons[result]), LOG_INT("at", at),
@@ -354,6 +375,7 @@ struct json_object *sluice_json(const char *json, ...)
     const char *why = NULL;
     size_t at = 0;
     va_list args;
+    call_keeps();
     value_builder_init(&builder);
     va_start(args, json);
     enum template_result result = template_tell(json, args, &builder.sink, &why, &at);
@@ -418,18 +440,28 @@ void sluice_group_discard(sluice_conn *ws, const char *group)
     group_change(ws, "sluice_group_discard", OPERATION_GROUP_DISCARD, group);
 }
 
+/* False: it reached nobody. */
+static bool send_now(struct layer_event *event)
+{
+    struct server *server = atomic_load_explicit(&serving, memory_order_acquire);
+    if (call_current())
+        return server && layer_send(server->layer, event);
+    pthread_rwlock_rdlock(&outside.lock);
+    bool sent = outside.server && layer_send(outside.server->layer, event);
+    pthread_rwlock_unlock(&outside.lock);
+    return sent;
+}
+
 /* The event on its way. From a callback on the pool it goes by way of the connection's loop, behind
  * what the callback has asked for before: a group that it has just joined, say. */
 static void send_event(struct layer_event *event)
 {
     const struct call *call = call_current();
-    struct server *server = atomic_load_explicit(&serving, memory_order_acquire);
     if (call && call->conn && call->on_pool) {
         operation_do(call->conn, &(struct operation){.kind = OPERATION_SEND, .event = event});
         return;
     }
-    if (server)
-        layer_send(server->layer, event);
+    send_now(event);
     layer_event_unref(event);
 }
 
@@ -481,16 +513,15 @@ const char *sluice_channel(const sluice_conn *ws)
 
 bool sluice_channel_send(const char *channel, const char *json, ...)
 {
-    struct server *server = atomic_load_explicit(&serving, memory_order_acquire);
     struct slice target = slice_of(channel ? channel : "");
     va_list args;
     va_start(args, json);
     struct slice body = template_msgpack("sluice_channel_send", json, args);
     va_end(args);
-    if (!body.data || !server || !layer_channel_valid(target))
+    if (!body.data || !layer_channel_valid(target))
         return false;
     struct layer_event *event = event_compose(LAYER_CHANNEL, target, body, NULL, current_mount());
-    bool sent = event && layer_send(server->layer, event);
+    bool sent = event && send_now(event);
     if (event)
         layer_event_unref(event);
     return sent;

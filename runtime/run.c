@@ -267,6 +267,7 @@ static void clean_up(struct process *process)
     if (process->server) {
         unsigned long accepted = atomic_load(&process->server->accepted);
         log_drops(process->server->routing);
+        api_shut();
         uint64_t left = process->stop_at > now ? process->stop_at - now : 1;
         if (!server_free(process->server, process->stopping ? (unsigned)left : 1000)) {
             log_write(LOG_ERROR, "server.stopped", LOG_STR("why", "a callback does not end"));

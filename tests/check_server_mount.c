@@ -109,6 +109,17 @@ START_TEST(long_things_are_told)
 }
 END_TEST
 
+/* What a consumer's own thread does belongs to no mount, and floods no log either. */
+START_TEST(outside_of_any_mount_is_told_as_seldom)
+{
+    ck_assert(mount_drop(NULL, DROP_MISUSE, SLICE("sluice_send")));
+    ck_assert(!mount_drop(NULL, DROP_MISUSE, SLICE("sluice_send")));
+    ck_assert(mount_drop(&mount, DROP_MISUSE, SLICE("sluice_send")));
+    clock_advance(MINUTE);
+    ck_assert(mount_drop(NULL, DROP_MISUSE, SLICE("sluice_send")));
+}
+END_TEST
+
 START_TEST(every_drop_has_a_name)
 {
     for (unsigned i = 0; i < DROP_COUNT; i++) {
@@ -129,6 +140,7 @@ int main(void)
     tcase_add_test(tcase, game_of_many_things_is_counted_alone);
     tcase_add_test(tcase, one_place_is_free_when_its_minute_is_over);
     tcase_add_test(tcase, long_things_are_told);
+    tcase_add_test(tcase, outside_of_any_mount_is_told_as_seldom);
     tcase_add_test(tcase, every_drop_has_a_name);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

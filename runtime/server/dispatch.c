@@ -8,6 +8,7 @@
 #include "server/dispatch.h"
 
 #include <json-c/json.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -32,19 +33,39 @@ struct call *call_current(void)
 enum { SCRATCH_KEEP = 64 * 1024 }; /* bytes that a thread keeps from one call to the next */
 
 static _Thread_local struct text scratch;
+static _Thread_local bool forgets; /* this thread, when it ends */
+static pthread_key_t ending;
+static bool ending_made;
+static pthread_once_t ending_once = PTHREAD_ONCE_INIT;
+
+static void forget(void *ignored)
+{
+    (void)ignored;
+    forgets = false;
+    text_free(&scratch);
+    template_forget();
+}
+
+static void make_ending(void)
+{
+    ending_made = pthread_key_create(&ending, forget) == 0;
+}
+
+void call_keeps(void)
+{
+    if (forgets)
+        return;
+    pthread_once(&ending_once, make_ending);
+    forgets = ending_made && pthread_setspecific(ending, &forgets) == 0;
+}
 
 struct text *call_scratch(void)
 {
+    call_keeps();
     if (scratch.room > SCRATCH_KEEP || scratch.failed)
         text_free(&scratch);
     text_clear(&scratch);
     return &scratch;
-}
-
-void call_forget(void)
-{
-    text_free(&scratch);
-    template_forget();
 }
 
 /* What the watchdog's thread sees: plain stores, but for the counter that says they are new. */

@@ -36,8 +36,9 @@ void call_end(struct call *call, struct worker *worker);
 
 /* A buffer of this thread's own, empty, for what a call is about to send. */
 struct text *call_scratch(void);
-/* Frees what this thread has kept for calls: each thread, before it ends. */
-void call_forget(void);
+/* This thread keeps something for calls (that buffer, compiled templates), which is freed when it
+ * ends: any thread, those that consumers have started too. */
+void call_keeps(void);
 
 /* The type of an event that was decoded: data NULL where it has none that is text. */
 struct slice dispatch_type(struct json_object *content);

@@ -10,7 +10,7 @@
 
 void event_refuse(struct mount *mount, enum drop drop, struct slice what, const char *why)
 {
-    if (mount && !mount_drop(mount, drop, what))
+    if (!mount_drop(mount, drop, what))
         return;
     log_write(LOG_WARN, "event.refused", LOG_STR("mount", mount ? mount->config->route : NULL),
               LOG_STR("why", why), LOG_STRN("what", what.data, what.size));

@@ -80,7 +80,7 @@ void routing_on_idle(void (*wake)(void *context), void *context);
 struct mount *routing_mount(const struct routing *routing, const struct mount_config *config);
 
 /* Counts, and says whether to tell: the first of this kind (`what` tells kinds apart; may be empty)
- * within a minute. */
+ * within a minute. NULL: what was done outside of any call, by a consumer's own thread, say. */
 bool mount_drop(struct mount *mount, enum drop drop, struct slice what);
 
 #endif

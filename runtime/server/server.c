@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "layer/local.h"
-#include "server/dispatch.h"
 #include "server/fanout.h"
 #include "server/listener.h"
 
@@ -69,7 +68,7 @@ static bool make_parts(struct server *server, const struct config *config)
     if (!make_workers(server, loop_count_of(config)))
         return false;
     server->layer = layer_local_new(server->loops, server->worker_count, fanout_deliver, server);
-    server->jobs = jobs_new(config->pool_threads, config->pool_queue, call_forget);
+    server->jobs = jobs_new(config->pool_threads, config->pool_queue, NULL);
     if (!server->layer || !server->jobs)
         return false;
     jobs_on_room(server->jobs, wake_workers, server);
@@ -198,6 +197,9 @@ void server_worker_stopped(struct server *server)
 
 bool server_free(struct server *server, unsigned patience)
 {
+    /* A connection that is left is one whose callback does not end: its loop would not either. */
+    if (server->stopping && atomic_load(&server->workers_left) > 0)
+        return false;
     /* The pool first: its callbacks post to the loops. */
     if (server->jobs && !jobs_free(server->jobs, patience))
         return false;

@@ -123,16 +123,9 @@ static void worker_begin(struct loop *loop, void *context)
         log_write(LOG_ERROR, "listener.failed", LOG_STR("why", "no memory"));
 }
 
-static void worker_end(struct loop *loop, void *context)
-{
-    (void)loop;
-    (void)context;
-    call_forget();
-}
-
 bool worker_start(struct worker *worker)
 {
-    return loop_start(worker->loop, worker_begin, worker_end, worker);
+    return loop_start(worker->loop, worker_begin, NULL, worker);
 }
 
 /* ---- Messages ------------------------------------------------------------------------------- */
