@@ -92,6 +92,25 @@ START_TEST(groups_have_members)
 }
 END_TEST
 
+START_TEST(channels_have_names_to_the_end)
+{
+    struct client one, two;
+    char name[128];
+
+    serve("ws /channels/ channels.so\n");
+    one = client_open("/channels/");
+    client_text(&one, "join left");
+    client_expect_text(&one, "done");
+    two = client_open("/channels/");
+    client_leave(&two); /* first asks for its name in disconnect */
+    snprintf(name, sizeof name, "%s", (const char *)client_receive(&one).payload);
+    ck_assert_uint_eq(strlen(name), strlen("specific.!") + 64);
+    client_text(&one, to(name, "too late"));
+    client_expect_text(&one, "false");
+    client_leave(&one);
+}
+END_TEST
+
 START_TEST(bytes_come_through_events)
 {
     static const char bytes[] = "\0\xff\x80 bytes";
@@ -461,6 +480,7 @@ int main(void)
 
     tcase_add_test(tcase, channels_lead_to_connections);
     tcase_add_test(tcase, groups_have_members);
+    tcase_add_test(tcase, channels_have_names_to_the_end);
     tcase_add_test(tcase, bytes_come_through_events);
 
     tcase = harness_case(suite, "types");

@@ -126,7 +126,7 @@ void group_leave_all(struct conn *conn)
     struct membership *membership;
     while ((membership = LIST_FIRST(&conn->memberships)) != NULL)
         membership_free(membership);
-    if (!conn->channel)
+    if (!conn->channel || !conn->channel->hh.tbl)
         return;
     layer_channel_shut(conn->worker->server->layer, conn->channel->name);
     HASH_DEL(conn->worker->channels, conn->channel);
@@ -166,6 +166,8 @@ static struct channel *channel_new(struct conn *conn)
     channel->conn = conn;
     if (!layer_new_channel(worker->server->layer, channel->name))
         goto fail;
+    if (conn->state == CONN_GONE) /* a name for its last callbacks; nothing sent to it arrives */
+        return channel;
     HASH_ADD_STR(worker->channels, name, channel);
     if (!channel->hh.tbl)
         goto fail;
@@ -179,7 +181,7 @@ fail:
 
 const char *channel_name(struct conn *conn)
 {
-    if (!conn->channel && conn->state != CONN_GONE)
+    if (!conn->channel)
         conn->channel = channel_new(conn);
     return conn->channel ? conn->channel->name : NULL;
 }

@@ -4,7 +4,8 @@
  * Must be seen: "name" is answered with the connection's channel, the same each time; "to CHANNEL
  * TEXT" is answered with true or false, and TEXT comes to that connection; "join GROUP" and "leave
  * GROUP" are answered with "done"; "all GROUP TEXT" comes to each member, "others GROUP TEXT" to
- * each but the sender; "bytes" goes through an event and comes back as it was.
+ * each but the sender; "bytes" goes through an event and comes back as it was. Whoever goes says its
+ * channel's name to the group "left", also where it had never asked for that name.
  */
 #include <sluice/sluice.h>
 #include <stdio.h>
@@ -52,4 +53,10 @@ SLUICE_HANDLER(channels_bytes, ws, event)
     sluice_send_bytes(ws, bytes, size);
 }
 
-SLUICE_CONSUMER(.receive = on_receive);
+static void on_disconnect(sluice_conn *ws, int code)
+{
+    (void)code;
+    sluice_group_send_from(ws, "left", "{type: 'channels.text', text: %s}", sluice_channel(ws));
+}
+
+SLUICE_CONSUMER(.receive = on_receive, .disconnect = on_disconnect);
