@@ -18,11 +18,17 @@
 
 /* ---- The line -------------------------------------------------------------------------------- */
 
-static struct client dial(int receive_buffer)
+static bool connect_to_server(int fd)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)server_port()),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    return connect(fd, (struct sockaddr *)&to, sizeof to) == 0;
+}
+
+static struct client dial(int receive_buffer)
+{
     struct client client = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     int on = 1;
 
@@ -30,8 +36,7 @@ static struct client dial(int receive_buffer)
     setsockopt(client.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (receive_buffer > 0)
         setsockopt(client.fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-    must(connect(client.fd, (struct sockaddr *)&to, sizeof to) == 0, "connect: %s",
-         strerror(errno));
+    must(connect_to_server(client.fd), "connect: %s", strerror(errno));
     fcntl(client.fd, F_SETFL, O_NONBLOCK);
     return client;
 }

@@ -11,6 +11,7 @@
 static void on_connect(sluice_conn *ws)
 {
     (void)ws;
+    trace("asked");
 }
 
 static void on_disconnect(sluice_conn *ws, int code)
