@@ -2,9 +2,12 @@
  * Tests of the server as HTTP clients see it: files, refusals, connections that are kept, and
  * requests that two readers could read differently.
  */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -604,6 +607,58 @@ START_TEST(start_and_end_of_a_websocket_are_logged)
 }
 END_TEST
 
+/* ---- Other addresses ------------------------------------------------------------------------- */
+
+static void echo_over(struct client client)
+{
+    client_shake(&client, "/ws/echo/", "");
+    ck_assert_uint_eq(client_answer(&client).status, 101);
+    client_text(&client, "hello");
+    client_expect_text(&client, "hello");
+    client_leave(&client);
+}
+
+START_TEST(unix_socket)
+{
+    struct stat status;
+
+    put_pages();
+    serve_with("loops 2\nlisten unix:here.sock mode=0600\n", CONF);
+    ck_assert_ptr_nonnull(strstr(server_output(), "serving on unix:"));
+    ck_assert_int_eq(stat(in_dir("here.sock"), &status), 0);
+    ck_assert_uint_eq(status.st_mode & 0777, 0600);
+    for (int i = 0; i < 8; i++)
+        echo_over(client_dial_unix("here.sock"));
+    log_wait(" conn.open ", "peer=unix");
+    ck_assert_uint_eq(ask_for("/one"), 200);
+    server_stop();
+    ck_assert_int_ne(stat(in_dir("here.sock"), &status), 0);
+}
+END_TEST
+
+START_TEST(address_of_ipv6)
+{
+    static const char serving[] = "address=http://[::1]:";
+    const char *address;
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    bool has_v6 = fd >= 0 && bind(fd, (struct sockaddr *)&any, sizeof any) == 0;
+
+    close(fd);
+    if (!has_v6) {
+        printf("skipped: this machine has no IPv6\n");
+        return;
+    }
+    put_pages();
+    serve_with("loops 2\nlisten [::1]:0\n", CONF);
+    AWAIT(log_count(" server.started ") == 2);
+    address = strstr(log_text(), serving);
+    ck_assert_ptr_nonnull(address);
+    echo_over(client_dial_v6((unsigned)atoi(address + strlen(serving))));
+    log_wait(" conn.open ", "peer=[::1]:");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("server, HTTP");
@@ -639,5 +694,9 @@ int main(void)
     tcase_add_test(tcase, handshake_byte_by_byte);
     tcase_add_test(tcase, handshakes_that_are_none);
     tcase_add_test(tcase, start_and_end_of_a_websocket_are_logged);
+
+    tcase = harness_case(suite, "other addresses");
+    tcase_add_test(tcase, unix_socket);
+    tcase_add_test(tcase, address_of_ipv6);
     return harness_run(suite);
 }

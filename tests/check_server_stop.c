@@ -32,7 +32,9 @@ START_TEST(all_are_told)
     for (int i = 0; i < MANY; i++)
         client_expect_code(&clients[i], 1001);
     client_expect_end(&plain);
+    client_hang_up(&plain);
     client_expect_end(&half);
+    client_hang_up(&half);
     client_drain(&never);
     client_hang_up(&never);
     server_wait();
@@ -165,8 +167,7 @@ START_TEST(blocking_callback_ends_first)
     server_signal(SIGTERM);
     log_wait(" server.stopping ");
     gate_open(1);
-    client_drain(&client);
-    client_hang_up(&client);
+    client_expect_code(&client, 1001);
     server_wait();
     ck_assert_uint_eq(trace_count("disconnect 1001"), 1);
 }

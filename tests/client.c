@@ -12,43 +12,62 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "harness.h"
 
 /* ---- The line -------------------------------------------------------------------------------- */
 
-static bool connect_to_server(int fd)
+static struct client dial(const void *address, socklen_t size, int receive_buffer)
+{
+    int family = ((const struct sockaddr *)address)->sa_family, on = 1;
+    struct client client = {.fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+
+    must(client.fd >= 0, "no socket: %s", strerror(errno));
+    if (family != AF_UNIX)
+        setsockopt(client.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (receive_buffer > 0)
+        setsockopt(client.fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    must(connect(client.fd, address, size) == 0, "connect: %s", strerror(errno));
+    fcntl(client.fd, F_SETFL, O_NONBLOCK);
+    return client;
+}
+
+static struct client dial_v4(int receive_buffer)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)server_port()),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
-    return connect(fd, (struct sockaddr *)&to, sizeof to) == 0;
+    return dial(&to, sizeof to, receive_buffer);
 }
 
-static struct client dial(int receive_buffer)
+struct client client_dial_v6(unsigned port)
 {
-    struct client client = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    int on = 1;
+    struct sockaddr_in6 to = {.sin6_family = AF_INET6,
+                              .sin6_port = htons((uint16_t)port),
+                              .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 
-    ck_assert_int_ge(client.fd, 0);
-    setsockopt(client.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (receive_buffer > 0)
-        setsockopt(client.fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-    must(connect_to_server(client.fd), "connect: %s", strerror(errno));
-    fcntl(client.fd, F_SETFL, O_NONBLOCK);
-    return client;
+    return dial(&to, sizeof to, 0);
+}
+
+struct client client_dial_unix(const char *name)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+
+    snprintf(to.sun_path, sizeof to.sun_path, "%s", in_dir(name));
+    return dial(&to, sizeof to, 0);
 }
 
 struct client client_dial(void)
 {
-    return dial(0);
+    return dial_v4(0);
 }
 
 struct client client_dial_narrow(void)
 {
-    return dial(4096);
+    return dial_v4(4096);
 }
 
 void client_hang_up(struct client *client)

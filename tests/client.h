@@ -43,6 +43,9 @@ enum { CONTINUATION = 0, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 };
 struct client client_dial(void);
 /* With a receive buffer as small as it can be, so that what is not read is soon noticed. */
 struct client client_dial_narrow(void);
+/* At a socket in the test's directory; and at the server's port of IPv6. */
+struct client client_dial_unix(const char *name);
+struct client client_dial_v6(unsigned port);
 void client_hang_up(struct client *client); /* an orderly end */
 void client_cut(struct client *client);     /* a reset */
 void client_send(struct client *client, const void *data, size_t size);
