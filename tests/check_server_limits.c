@@ -111,7 +111,7 @@ START_TEST(peer_that_answers_pings_stays)
 {
     struct client client;
 
-    serve("limits ping=10ms pong=10ms\nws /echo/ lifecycle.so\n");
+    serve("limits ping=10ms pong=20s\nws /echo/ lifecycle.so\n");
     client = client_open("/echo/");
     for (int i = 0; i < 4; i++) {
         client_expect(&client, PING, "", 0);

@@ -86,7 +86,7 @@ START_TEST(peers_that_read_nothing_are_cut)
     struct client silent, full;
     uint64_t before;
 
-    serve_with("loops 2\nserver stop=1s\n", "limits backlog=100m\nws /flood/ flood.so\n");
+    serve_with("loops 2\nserver stop=2s\n", "limits backlog=100m\nws /flood/ flood.so\n");
     silent = client_open("/flood/");
     full = client_dial_narrow();
     client_shake(&full, "/flood/", "");
