@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "client.h"
 #include "harness.h"
@@ -233,6 +234,27 @@ START_TEST(messages_before_a_close_are_answered)
 }
 END_TEST
 
+/* A peer that is slow to end its side, or sends on: nobody waits for it, and it loses nothing. */
+START_TEST(line_that_both_closed_ends_in_order)
+{
+    struct client client;
+    char byte;
+
+    serve("limits closing=10m\nws /life/ lifecycle.so\n");
+    client = client_open("/life/");
+    client_close(&client, 1000, "");
+    trace_wait("disconnect 1000", 1);
+    client_expect(&client, CLOSE, "\x03\xe8", 2);
+    ck_assert_int_eq(recv(client.fd, &byte, 1, 0), 0);
+    for (int i = 0; i < 10; i++) /* what was reset fails by the second */
+        ck_assert_int_eq(send(client.fd, "late", 4, MSG_NOSIGNAL), 4);
+    client_hang_up(&client);
+    server_stop();
+    ck_assert_uint_eq(trace_count("disconnect 1000"), 1);
+    ck_assert_uint_eq(trace_count("receive"), 0);
+}
+END_TEST
+
 START_TEST(codes_that_may_not_be_sent_are_1002)
 {
     static const unsigned codes[] = {0, 1, 999, 1004, 1006, 1015, 1016, 2000, 2999, 5000, 65535};
@@ -374,6 +396,7 @@ int main(void)
     tcase = harness_case(suite, "closing");
     tcase_add_test(tcase, peers_code_is_answered_and_the_server_ends_the_line);
     tcase_add_test(tcase, messages_before_a_close_are_answered);
+    tcase_add_test(tcase, line_that_both_closed_ends_in_order);
     tcase_add_test(tcase, codes_that_may_not_be_sent_are_1002);
     tcase_add_test(tcase, peer_that_does_not_answer_a_close_is_left);
 

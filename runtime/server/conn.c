@@ -121,21 +121,28 @@ void conn_gone(struct conn *conn)
     conn_ready(conn);
 }
 
-/* What a connection that is gone still owes: disconnect, once, and then its memory. */
+/* Nothing goes in or out any more: disconnect, once. The line may still be there, for the peer to
+ * read our last words, and a peer that takes its time with that keeps nobody waiting. */
+static void conn_leave(struct conn *conn)
+{
+    if (conn->disconnected)
+        return;
+    conn->disconnected = true;
+    if (conn->stopping && conn->code == 1006)
+        conn->code = 1001;
+    group_leave_all(conn);
+    alarm_remove_all(conn);
+    dispatch_drop_events(conn);
+    text_free(&conn->held);
+    message_reader_free(&conn->reader);
+    if (conn->connected)
+        dispatch_disconnect(conn);
+}
+
+/* What a connection that is gone still owes: disconnect, and then its memory. */
 static void conn_finish(struct conn *conn)
 {
-    if (!conn->disconnected) {
-        conn->disconnected = true;
-        if (conn->stopping && conn->code == 1006)
-            conn->code = 1001;
-        group_leave_all(conn);
-        alarm_remove_all(conn);
-        dispatch_drop_events(conn);
-        text_free(&conn->held);
-        message_reader_free(&conn->reader);
-        if (conn->connected)
-            dispatch_disconnect(conn);
-    }
+    conn_leave(conn);
     if (dispatch_idle(conn) && conn->pins == 0)
         conn_free(conn);
 }
@@ -251,6 +258,7 @@ static void conn_written(struct conn *conn)
         } else if (!conn->shut) {
             conn->shut = true;
             shutdown(conn->fd, SHUT_WR);
+            conn_leave(conn);
         }
     }
 }

@@ -146,6 +146,12 @@ void conn_set_state(struct conn *conn, enum conn_state state);
 const char *conn_peer(const struct conn *conn, char text[CONN_PEER_SIZE]);
 const struct limits_config *conn_limits(const struct conn *conn);
 
+/* disconnect was called, or is next: it joins nothing more, and what it asks for goes nowhere. */
+static inline bool conn_left(const struct conn *conn)
+{
+    return conn->state == CONN_GONE || conn->disconnected;
+}
+
 /* One line about it: mount and peer stand before the fields. */
 #define conn_log(conn, level, event, ...)                                                          \
     do {                                                                                           \

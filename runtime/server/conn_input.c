@@ -57,7 +57,7 @@ static void peer_closed(struct conn *conn, const struct message *message)
     uint8_t echo[2] = {(uint8_t)(message->code >> 8), (uint8_t)message->code};
     conn_send(conn, FRAME_CLOSE,
               (struct slice){(const char *)echo, message->code == 1005 ? 0 : sizeof echo});
-    conn_end(conn, false);
+    conn_end(conn, true); /* bytes that still come would reset a line that is closed at once */
 }
 
 /* True: something was taken. */

@@ -166,7 +166,7 @@ static struct channel *channel_new(struct conn *conn)
     channel->conn = conn;
     if (!layer_new_channel(worker->server->layer, channel->name))
         goto fail;
-    if (conn->state == CONN_GONE) /* a name for its last callbacks; nothing sent to it arrives */
+    if (conn_left(conn)) /* a name for its last callbacks; nothing sent to it arrives */
         return channel;
     HASH_ADD_STR(worker->channels, name, channel);
     if (!channel->hh.tbl)

@@ -44,10 +44,10 @@ static void alarm_run(struct loop *loop, struct timer *timer)
 
 void alarm_add(struct conn *conn, uint64_t id, uint32_t ms, struct layer_event *event)
 {
-    struct alarm *alarm = conn->state == CONN_GONE ? NULL : mem_zalloc(sizeof *alarm);
+    struct alarm *alarm = conn_left(conn) ? NULL : mem_zalloc(sizeof *alarm);
     if (!alarm) {
         layer_event_unref(event);
-        if (conn->state != CONN_GONE)
+        if (!conn_left(conn))
             conn_cut(conn, "no memory");
         return;
     }
@@ -146,9 +146,9 @@ static void deferred_run(struct job *job)
 void later_defer(struct conn *conn, sluice_job *job, struct generation *generation,
                  struct slice argument)
 {
-    struct deferred *deferred = conn->state == CONN_GONE ? NULL : mem_zalloc(sizeof *deferred);
+    struct deferred *deferred = conn_left(conn) ? NULL : mem_zalloc(sizeof *deferred);
     if (!deferred) {
-        if (conn->state != CONN_GONE)
+        if (!conn_left(conn))
             conn_cut(conn, "no memory");
         return;
     }

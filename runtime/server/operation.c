@@ -48,7 +48,7 @@ static bool is_unanswered(struct conn *conn, const struct operation *operation)
 {
     if (conn->state == CONN_CONNECTING)
         return true;
-    if (conn->state != CONN_GONE)
+    if (!conn_left(conn))
         misused(conn, operation, DROP_MISUSE, "the handshake is already answered");
     return false;
 }
@@ -101,7 +101,7 @@ static void apply_close(struct conn *conn, const struct operation *operation)
 
 static void apply_group(struct conn *conn, const struct operation *operation)
 {
-    if (conn->state == CONN_GONE)
+    if (conn_left(conn))
         return;
     bool add = operation->kind == OPERATION_GROUP_ADD;
     switch (add ? group_add(conn, operation->first) : group_discard(conn, operation->first)) {
