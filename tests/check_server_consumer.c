@@ -89,6 +89,20 @@ START_TEST(refusal_of_its_own)
 }
 END_TEST
 
+START_TEST(answers_that_can_not_be_given)
+{
+    struct client client;
+
+    serve("ws /bad/ bad_answers.so\n");
+    ck_assert_uint_eq(ask_to_open("/bad/", ""), 403);
+    log_wait(" call.ignored ", "mount=/bad/", "call=deny", "403 is sent");
+    client = client_open("/bad/?close=1");
+    client_expect(&client, CLOSE, "\x0f\xa0", 2);
+    client_hang_up(&client);
+    log_wait(" call.ignored ", "call=close", "the reason is not UTF-8");
+}
+END_TEST
+
 START_TEST(nothing_is_sent_before_accept)
 {
     struct client client;
@@ -493,6 +507,7 @@ int main(void)
     tcase_add_test(tcase, second_answer_is_ignored);
     tcase_add_test(tcase, close_before_accept_is_403);
     tcase_add_test(tcase, refusal_of_its_own);
+    tcase_add_test(tcase, answers_that_can_not_be_given);
     tcase_add_test(tcase, nothing_is_sent_before_accept);
     tcase_add_test(tcase, consumer_without_callbacks);
     tcase_add_test(tcase, own_functions_with_the_runtimes_names);

@@ -90,6 +90,49 @@ START_TEST(frames_of_its_own_and_batches_keep_their_order)
 }
 END_TEST
 
+/* What a member is not to get leaves a gap in what is sent to all at once. */
+START_TEST(events_that_leave_the_sender_out)
+{
+    struct client sender, other;
+    unsigned next[1] = {0};
+
+    serve_with("loops 1\n", CROWD);
+    other = client_open("/crowd/");
+    sender = client_open("/crowd/");
+    send_events(&sender, "some", 0, 100);
+    expect_events(&other, 1, 100);
+    for (; next[0] < 100; next[0]++)
+        expect_next(&sender, 1, next);
+    client_expect_nothing(&sender);
+    client_leave(&sender);
+    client_leave(&other);
+}
+END_TEST
+
+START_TEST(member_that_is_not_accepted_yet)
+{
+    struct client early, member;
+    unsigned next[1] = {3};
+
+    serve_with("loops 1\n", CROWD);
+    early = client_dial();
+    client_shake(&early, "/crowd/?accept=3", "");
+    member = client_open("/crowd/");
+    send_events(&member, "say", 0, 2);
+    expect_events(&member, 1, 2);
+    send_events(&member, "go", 0, 5);
+    expect_events(&member, 1, 5);
+    ck_assert_uint_eq(client_answer(&early).status, 101);
+    expect_next(&early, 1, next);
+    expect_next(&early, 1, next);
+    client_expect_nothing(&early);
+    client_leave(&early);
+    client_leave(&member);
+    server_stop();
+    log_wait(" mount.dropped ", "why=\"before accept\"", "count=5");
+}
+END_TEST
+
 /* An option is the mount's: what is sent once for all is for all of one mount. */
 START_TEST(broadcast_is_of_each_mount)
 {
@@ -195,6 +238,8 @@ int main(void)
     tcase_add_test(tcase, broadcast_to_a_crowd);
     tcase_add_test(tcase, event_for_each_of_a_crowd);
     tcase_add_test(tcase, frames_of_its_own_and_batches_keep_their_order);
+    tcase_add_test(tcase, events_that_leave_the_sender_out);
+    tcase_add_test(tcase, member_that_is_not_accepted_yet);
     tcase_add_test(tcase, broadcast_is_of_each_mount);
     tcase_add_test(tcase, members_leave_in_the_middle);
     tcase_add_test(tcase, members_are_cut_in_the_middle);

@@ -2,12 +2,14 @@
  * Tests of the server as HTTP clients see it: files, refusals, connections that are kept, and
  * requests that two readers could read differently.
  */
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -192,6 +194,23 @@ START_TEST(large_file_to_a_slow_client)
     ck_assert_str_eq(client_answer(&slow).body, "<p>one");
     client_hang_up(&slow);
     free(content);
+}
+END_TEST
+
+START_TEST(file_that_nobody_reads)
+{
+    struct client client;
+
+    put_pages();
+    put_file("pages/large.bin", "");
+    ck_assert_int_eq(truncate(in_dir("pages/large.bin"), 64 * 1024 * 1024), 0);
+    serve_with("loops 2\nserver keep-alive=50ms\n", CONF);
+    client = client_dial_narrow();
+    client_say(&client, "GET /static/large.bin HTTP/1.1\r\n" HOST "\r\n");
+    AWAIT(server_files("large.bin") == 1);
+    AWAIT(server_files("large.bin") == 0);
+    client_drain(&client);
+    client_hang_up(&client);
 }
 END_TEST
 
@@ -636,6 +655,41 @@ START_TEST(unix_socket)
 }
 END_TEST
 
+/* A name that a dead server left is taken over, one that is in use is not. */
+START_TEST(unix_socket_of_another)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    snprintf(name.sun_path, sizeof name.sun_path, "%s", in_dir("here.sock"));
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
+    ck_assert_int_eq(listen(fd, 1), 0);
+    put_pages();
+    serve_refused("listen unix:here.sock\n" CONF);
+    log_wait("routing.conf:5:", ": error: cannot listen on \"unix:here.sock\": ", "in use");
+    close(fd);
+    serve("listen unix:here.sock\n" CONF);
+    echo_over(client_dial_unix("here.sock"));
+}
+END_TEST
+
+START_TEST(port_of_another)
+{
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof any;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char conf[128];
+
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&any, size), 0);
+    ck_assert_int_eq(listen(fd, 1), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&any, &size), 0);
+    snprintf(conf, sizeof conf, "listen 127.0.0.1:%u\n", ntohs(any.sin_port));
+    serve_refused(conf);
+    log_wait("routing.conf:5:", ": error: cannot listen on \"127.0.0.1:", "in use");
+    close(fd);
+}
+END_TEST
+
 START_TEST(address_of_ipv6)
 {
     static const char serving[] = "address=http://[::1]:";
@@ -669,6 +723,7 @@ int main(void)
     tcase_add_test(tcase, unchanged_file_is_304);
     tcase_add_test(tcase, nothing_but_the_directory_is_served);
     tcase_add_test(tcase, large_file_to_a_slow_client);
+    tcase_add_test(tcase, file_that_nobody_reads);
     tcase_add_test(tcase, file_that_changes_is_served_as_it_is);
 
     tcase = harness_case(suite, "refusals");
@@ -697,6 +752,8 @@ int main(void)
 
     tcase = harness_case(suite, "other addresses");
     tcase_add_test(tcase, unix_socket);
+    tcase_add_test(tcase, unix_socket_of_another);
+    tcase_add_test(tcase, port_of_another);
     tcase_add_test(tcase, address_of_ipv6);
     return harness_run(suite);
 }

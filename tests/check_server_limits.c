@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "client.h"
@@ -274,6 +275,31 @@ START_TEST(connections_have_a_limit)
 }
 END_TEST
 
+/* It waits until there is room, and does not spin meanwhile. */
+START_TEST(no_descriptor_is_left)
+{
+    enum { MANY = 40 };
+    struct client clients[MANY];
+    struct rlimit before, files;
+
+    serve("ws /echo/ lifecycle.so\n");
+    ck_assert_int_eq(prlimit(server_pid(), RLIMIT_NOFILE, NULL, &before), 0);
+    files = before;
+    files.rlim_cur = server_descriptors() + MANY / 2;
+    ck_assert_int_eq(prlimit(server_pid(), RLIMIT_NOFILE, &files, NULL), 0);
+    for (int i = 0; i < MANY; i++) {
+        clients[i] = client_dial();
+        client_shake(&clients[i], "/echo/", "");
+    }
+    log_wait(" listener.paused ", "why=");
+    for (int i = 0; i < MANY; i++) { /* each that leaves makes room */
+        ck_assert_uint_eq(client_answer(&clients[i]).status, 101);
+        client_leave(&clients[i]);
+    }
+    ck_assert_uint_lt(log_count(" listener.paused "), 200);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("server, limits");
@@ -298,5 +324,6 @@ int main(void)
 
     tcase = harness_case(suite, "connections");
     tcase_add_test(tcase, connections_have_a_limit);
+    tcase_add_test(tcase, no_descriptor_is_left);
     return harness_run(suite);
 }

@@ -122,6 +122,27 @@ START_TEST(what_is_queued_is_sent)
 }
 END_TEST
 
+START_TEST(file_under_way_is_sent)
+{
+    enum { SIZE = 8 * 1024 * 1024 };
+    struct client client;
+
+    put_directory("pages");
+    put_file("pages/large.bin", "");
+    ck_assert_int_eq(truncate(in_dir("pages/large.bin"), SIZE), 0);
+    serve("http /pages/ dir=pages\n");
+    client = client_dial_narrow();
+    client_say(&client, "GET /pages/large.bin HTTP/1.1\r\nHost: example.org\r\n\r\n");
+    client_fill(&client, 1);
+    server_signal(SIGTERM);
+    log_wait(" server.stopping ");
+    ck_assert_uint_eq(client_answer(&client).size, SIZE);
+    client_expect_end(&client);
+    client_hang_up(&client);
+    server_wait();
+}
+END_TEST
+
 START_TEST(interrupt_hurries)
 {
     struct client silent;
@@ -262,6 +283,7 @@ int main(void)
     tcase_add_test(tcase, nobody_is_let_in_any_more);
     tcase_add_test(tcase, peers_that_read_nothing_are_cut);
     tcase_add_test(tcase, what_is_queued_is_sent);
+    tcase_add_test(tcase, file_under_way_is_sent);
     tcase_add_test(tcase, interrupt_hurries);
     tcase_add_test(tcase, second_signal_hurries);
 

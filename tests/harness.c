@@ -51,7 +51,7 @@ const char *in_dir(const char *name)
     static unsigned last;
     char *path = paths[++last % 8];
 
-    snprintf(path, PATH_MAX, "%s/%s", dir, name);
+    ck_assert_int_lt(snprintf(path, PATH_MAX, "%s/%s", dir, name), PATH_MAX);
     return path;
 }
 
@@ -121,7 +121,8 @@ static const char *built(const char *name)
 
     if (build == NULL)
         build = getcwd(here, sizeof here);
-    snprintf(path, sizeof path, "%s/%s", build != NULL ? build : ".", name);
+    ck_assert_int_lt(snprintf(path, sizeof path, "%s/%s", build != NULL ? build : ".", name),
+                     (int)sizeof path);
     return path;
 }
 
@@ -395,6 +396,22 @@ static unsigned entries(const char *path)
 unsigned server_descriptors(void)
 {
     return entries(in_proc("fd"));
+}
+
+unsigned server_files(const char *name)
+{
+    DIR *directory = opendir(in_proc("fd"));
+    unsigned count = 0;
+
+    ck_assert_ptr_nonnull(directory);
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        char path[PATH_MAX] = "";
+
+        if (readlinkat(dirfd(directory), entry->d_name, path, sizeof path - 1) > 0)
+            count += strstr(path, name) != NULL;
+    }
+    closedir(directory);
+    return count;
 }
 
 static unsigned copies;

@@ -58,7 +58,8 @@ void server_stop(void);
 /* What /proc knows. */
 unsigned server_mappings(const char *name); /* of files whose path holds `name` */
 unsigned server_descriptors(void);
-unsigned cache_files(void); /* private copies of consumers */
+unsigned server_files(const char *name); /* descriptors of files whose path holds `name` */
+unsigned cache_files(void);              /* private copies of consumers */
 
 /* ---- What was logged and traced -------------------------------------------------------------- */
 

@@ -3,7 +3,8 @@
  *
  * "send KIND FROM COUNT" sends as many events of this kind, numbered from 0: "say" is handled once
  * for all, "tell" by each, "mixed" is one and the other by turns, "big" is a long say, "go" makes
- * those leave who were opened for it ("?discard=N", "?close=N": at event N).
+ * those leave who were opened for it ("?discard=N", "?close=N": at event N), and those in who were
+ * not accepted before ("?accept=N"); "some" is a say to all and a say to all others by turns.
  *
  * Must be seen: each member gets each event as [FROM,N], those of one sender in order, whichever
  * kind they are; "name" comes to all with the option of each one's own mount; who leaves harms
@@ -17,13 +18,21 @@
 static void on_connect(sluice_conn *ws)
 {
     sluice_group_add(ws, "crowd");
-    sluice_accept(ws);
+    if (sluice_query(ws, "accept") == NULL)
+        sluice_accept(ws);
 }
 
-static void send_one(const char *kind, unsigned from, unsigned n)
+static void send_one(sluice_conn *ws, const char *kind, unsigned from, unsigned n)
 {
     const char *type = strcmp(kind, "mixed") != 0 ? kind : n % 2 == 0 ? "say" : "tell";
 
+    if (strcmp(kind, "some") == 0) {
+        if (n % 2 == 0)
+            sluice_group_send("crowd", "{type: 'crowd.say', from: %u, n: %u}", from, n);
+        else
+            sluice_group_send_from(ws, "crowd", "{type: 'crowd.say', from: %u, n: %u}", from, n);
+        return;
+    }
     sluice_group_send("crowd", "{type: 'crowd.%s', from: %u, n: %u}", type, from, n);
 }
 
@@ -37,7 +46,7 @@ static void on_receive(sluice_conn *ws, const sluice_message *message)
         return;
     }
     for (unsigned n = 0; n < count; n++)
-        send_one(kind, from, n);
+        send_one(ws, kind, from, n);
 }
 
 static void send_numbers(sluice_conn *ws, struct json_object *event)
@@ -78,6 +87,8 @@ SLUICE_HANDLER(crowd_go, ws, event)
 {
     long long n = sluice_int(event, "n", -1);
 
+    if (is_time(ws, "accept", n))
+        sluice_accept(ws);
     send_numbers(ws, event);
     if (is_time(ws, "discard", n))
         sluice_group_discard(ws, "crowd");
