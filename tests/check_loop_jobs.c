@@ -183,10 +183,18 @@ END_TEST
 struct late {
     struct job job; /* first */
     struct jobs *jobs;
-    struct job other;
+    struct told {
+        struct job job; /* first */
+        sem_t done;
+    } other;
     sem_t entered;
     bool taken;
 };
+
+static void told_run(struct job *job)
+{
+    sem_post(&((struct told *)job)->done);
+}
 
 /* Waits until the pool is stopping, which shows in what it answers. */
 static void late_run(struct job *job)
@@ -195,10 +203,10 @@ static void late_run(struct job *job)
 
     sem_post(&late->entered);
     do {
-        late->other = (struct job){.run = count_run};
-        late->taken = jobs_submit(late->jobs, &late->other);
-        while (late->taken && jobs_waiting(late->jobs) > 0)
-            sched_yield();
+        late->other.job = (struct job){.run = told_run};
+        late->taken = jobs_submit(late->jobs, &late->other.job);
+        if (late->taken)
+            wait_for(&late->other.done);
     } while (late->taken);
 }
 
@@ -210,6 +218,7 @@ START_TEST(a_pool_that_stops_runs_what_waits_and_takes_no_more)
 
     late.jobs = jobs;
     sem_init(&late.entered, 0, 0);
+    sem_init(&late.other.done, 0, 0);
     ck_assert(jobs_submit(jobs, &late.job));
     wait_for(&late.entered);
     for (int i = 0; i < 40; i++)
