@@ -39,6 +39,7 @@ static const char *answer(const sluice_conn *ws, const char *kind, const char *n
 
 static void on_receive(sluice_conn *ws, const sluice_message *message)
 {
+    bool nobody = sluice_session(ws) == NULL && sluice_user(ws) == NULL;
     char kind[32] = "", name[32] = "";
 
     sscanf(message->data, "%31s %31s", kind, name);
@@ -47,7 +48,7 @@ static void on_receive(sluice_conn *ws, const sluice_message *message)
     else if (strcmp(kind, "scope") == 0)
         sluice_send_json(ws, "%p", (void *)json_object_get(sluice_scope(ws)));
     else if (strcmp(kind, "nobody") == 0)
-        sluice_send_json(ws, "%hhd", sluice_session(ws) == NULL && sluice_user(ws) == NULL);
+        sluice_send_json(ws, "%hhd", nobody);
     else
         sluice_send_json(ws, "%s", answer(ws, kind, name));
 }
