@@ -24,9 +24,9 @@ mkdir "$work/files"
 head -c 20000000 /dev/zero >"$work/files/large"
 
 check "the server starts" server_start || { report; exit 1; }
-add "$python" "$top/tests/interop/abuse.py" "$port" "$server"
+add "$python" "$top/tests/interop/abusers.py" "$port" "$server"
 
-"$python" "$top/tests/interop/abuse.py" "$port" "$server" load &
+"$python" "$top/tests/interop/abusers.py" "$port" "$server" load &
 load=$!
 sleep 2
 check "it stops under load" server_stop

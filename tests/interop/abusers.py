@@ -1,7 +1,7 @@
-"""interop/abuse: clients as nobody wants them, against a server that runs.
+"""interop/abusers: clients as nobody wants them, against a server that runs.
 
-    abuse.py PORT PID         each kind for some seconds; says what it found
-    abuse.py PORT PID load    all that comes to mind, until the server is gone
+    abusers.py PORT PID         each kind for some seconds; says what it found
+    abusers.py PORT PID load    all that comes to mind, until the server is gone
 """
 
 import os
