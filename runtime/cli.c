@@ -216,7 +216,7 @@ enum cli_status cli_check(const struct cli *cli)
     struct diag diag = {0};
     struct text counts = {0};
     struct plugin_cache *cache;
-    struct config *config = config_load(cli->file, &diag);
+    struct config *config = config_read(cli->file, &diag);
     struct routing *routing = try_open(config, &cache, &diag);
     enum cli_status status = routing ? CLI_DONE : CLI_FAILED;
     if (routing)

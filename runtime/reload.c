@@ -10,7 +10,7 @@
 struct routing *reload_open(struct config *config, struct plugin_cache *cache,
                             const struct routing *now, struct diag *diag)
 {
-    if (now)
+    if (now && diag->errors == 0)
         config_compare(now->config, config, diag);
     return routing_new(config, cache, now, diag);
 }
@@ -27,7 +27,7 @@ struct plugin_cache *reload_cache(const struct config *config, struct diag *diag
 
 bool reload_run(struct server *server, const char *file, struct diag *diag)
 {
-    struct config *config = config_load(file, diag);
+    struct config *config = config_read(file, diag);
     if (!config)
         return false;
     struct routing *next = reload_open(config, server->cache, server->routing, diag);

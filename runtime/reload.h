@@ -14,7 +14,8 @@
 struct server;
 
 /* Opens all that the config names (a reference is taken); load() is not called. `now`: what serves,
- * or NULL. NULL with errors in diag, which also gets warnings of what needs a restart. */
+ * or NULL. NULL with errors in diag, which also gets warnings of what needs a restart. A config
+ * with mistakes is opened too, to find what else is wrong, and gives NULL. */
 struct routing *reload_open(struct config *config, struct plugin_cache *cache,
                             const struct routing *now, struct diag *diag);
 

@@ -300,7 +300,7 @@ enum cli_status run_serve(const struct cli *cli)
     loop_setup_libevent();
     raise_file_limit();
     note_time(&process);
-    struct config *config = config_load(cli->file, &diag);
+    struct config *config = config_read(cli->file, &diag);
     bool serves = config && prepare_loop(&process) && prepare_cache(&process, config, &diag) &&
                   prepare_server(&process, config, &diag);
     config_unref(config);

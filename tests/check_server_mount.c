@@ -130,6 +130,52 @@ START_TEST(every_drop_has_a_name)
 }
 END_TEST
 
+/* ---- Making --------------------------------------------------------------------------------- */
+
+static void write_conf(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* What routing.conf says and what it names are looked through in one run. */
+START_TEST(all_mistakes_are_told_at_once)
+{
+    char directory[] = "/tmp/check_mount_XXXXXX", path[100];
+    struct diag diag = {0};
+    struct plugin_fault fault = {.message = ""};
+    struct text said = {0};
+
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/r.conf", directory);
+    write_conf(path, "ws /a/<string:b>/ missing.so\n"
+                     "ws /c/ missing.html\n"
+                     "http /d dir=none\n"
+                     "http /e\n"
+                     "ws\n");
+    struct plugin_cache *cache = plugin_cache_open(directory, &fault);
+    ck_assert_ptr_nonnull(cache);
+    struct config *config = config_read(path, &diag);
+    ck_assert_ptr_nonnull(config);
+    ck_assert_uint_eq(diag.errors, 4);
+    ck_assert_ptr_null(routing_new(config, cache, NULL, &diag));
+    ck_assert_uint_eq(diag.errors, 6);
+    diag_print(&diag, &said);
+    ck_assert_ptr_nonnull(strstr(said.data, "r.conf:1:8: error: unknown converter \"string\""));
+    ck_assert_ptr_nonnull(strstr(said.data, "r.conf:1:19: error: cannot load \"missing.so\""));
+    ck_assert_ptr_nonnull(strstr(said.data, "r.conf:3:13: error: cannot open directory \"none\""));
+    text_free(&said);
+    diag_free(&diag);
+    config_unref(config);
+    plugin_cache_close(cache);
+    remove(path);
+    remove(directory);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("server/mount");
@@ -142,6 +188,7 @@ int main(void)
     tcase_add_test(tcase, long_things_are_told);
     tcase_add_test(tcase, outside_of_any_mount_is_told_as_seldom);
     tcase_add_test(tcase, every_drop_has_a_name);
+    tcase_add_test(tcase, all_mistakes_are_told_at_once);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -80,8 +80,9 @@ static void report_file(const char *name, const char *why, struct diag *diag)
              why);
 }
 
-struct config *config_parse(const char *name, const char *directory, struct slice text,
-                            struct diag *diag)
+/* With mistakes in it, a config is what could be read beside them; NULL: nothing could be. */
+static struct config *parse_all(const char *name, const char *directory, struct slice text,
+                                struct diag *diag)
 {
     struct config *config;
 
@@ -94,10 +95,25 @@ struct config *config_parse(const char *name, const char *directory, struct slic
         diag_fail(diag);
         return NULL;
     }
-    if (check_text(&config->source, diag) && parser_run(config, directory, diag))
+    if (check_text(&config->source, diag) && (parser_run(config, directory, diag) || !diag->failed))
         return config;
     config_unref(config);
     return NULL;
+}
+
+/* Nothing that has mistakes in it. */
+static struct config *only_good(struct config *config, const struct diag *diag)
+{
+    if (config == NULL || diag->errors == 0)
+        return config;
+    config_unref(config);
+    return NULL;
+}
+
+struct config *config_parse(const char *name, const char *directory, struct slice text,
+                            struct diag *diag)
+{
+    return only_good(parse_all(name, directory, text, diag), diag);
 }
 
 /* The directory of a path, as text of its own. */
@@ -111,7 +127,7 @@ static void directory_of(const char *path, struct text *out)
         text_add(out, path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-struct config *config_load(const char *path, struct diag *diag)
+struct config *config_read(const char *path, struct diag *diag)
 {
     struct text text = {0}, directory = {0};
     struct config *config = NULL;
@@ -123,10 +139,15 @@ struct config *config_load(const char *path, struct diag *diag)
     else if (text.failed || directory.failed)
         diag_fail(diag);
     else /* one that is too large is refused there */
-        config = config_parse(path, directory.data, (struct slice){text.data, text.size}, diag);
+        config = parse_all(path, directory.data, (struct slice){text.data, text.size}, diag);
     text_free(&text);
     text_free(&directory);
     return config;
+}
+
+struct config *config_load(const char *path, struct diag *diag)
+{
+    return only_good(config_read(path, diag), diag);
 }
 
 struct config *config_ref(struct config *config)

@@ -86,6 +86,10 @@ struct config {
 /* Reads a file. NULL with errors in diag (which keeps what it needs of the text). Warnings may
  * come with a config too. Opens this file and the @files it names, and nothing else. */
 struct config *config_load(const char *path, struct diag *diag);
+/* The same, but where there are errors in diag it gives what could be read beside them, so that
+ * mistakes in the consumers and files it names are found in the same run. Such a config is never
+ * served; a mount of it may lack its pattern or its file. NULL where nothing could be read. */
+struct config *config_read(const char *path, struct diag *diag);
 /* The same of text: `name` stands in messages, paths are relative to `directory`. */
 struct config *config_parse(const char *name, const char *directory, struct slice text,
                             struct diag *diag);

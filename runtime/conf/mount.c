@@ -270,7 +270,8 @@ void mount_apply_ws(struct parser *parser, const struct line *line)
     if (mount == NULL)
         return;
     mount->file_place = file->place;
-    mount->file_name = parser_copy(parser, file->text);
+    if (has_suffix(file->text, SLICE(".so")))
+        mount->file_name = parser_copy(parser, file->text);
     parser->own = parser->options;
     memset(parser->own.places, 0, sizeof parser->own.places);
     parser->mount = mount;

@@ -148,6 +148,8 @@ struct routing *routing_new(struct config *config, struct plugin_cache *cache,
         return NULL;
     }
     for (unsigned i = 0; i < routing->mount_count; i++) {
+        if (!routing->mounts[i].config->file) /* routing.conf has mistakes, and this is one */
+            continue;
         if (routing->mounts[i].config->kind == MOUNT_WS)
             open_consumer(&routing->mounts[i], cache, now, diag);
         else

@@ -87,6 +87,8 @@ is_explained()
 {
     block mistake >"$work/expected"
     mkdir mistake
+    builds >/dev/null 2>&1
+    mv greet.so mistake/chat.so
     printf '\n\nws /ws/chat/<string:room>/  chat.so\n' >mistake/routing.conf
     ! (cd mistake && "$SLUICE" check >"$work/found" 2>&1)
     sed '$d' "$work/found" | diff "$work/expected" -
