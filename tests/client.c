@@ -121,7 +121,7 @@ void client_say(struct client *client, const char *text)
 /* Room for a piece behind what is not taken yet, which moves to the front. */
 static uint8_t *piece_room(struct client *client, size_t piece)
 {
-    if (client->size > 0)
+    if (client->size > 0 && client->data != client->room)
         memmove(client->room, client->data, client->size);
     if (client->room_size < client->size + piece) {
         client->room_size = 2 * client->size + piece;
@@ -243,6 +243,23 @@ struct answer client_answer(struct client *client)
 struct answer client_answer_to_head(struct client *client)
 {
     return answer_of(client, false);
+}
+
+struct answer client_ask(struct client *client, const char *request, bool kept)
+{
+    *client = client_dial();
+    client_say(client, request);
+
+    struct answer answer = client_answer(client);
+    const char *connection = answer_field(&answer, "Connection");
+
+    if (answer.status == 426)
+        ck_assert_str_eq(connection, kept ? "keep-alive, Upgrade" : "close, Upgrade");
+    else
+        ck_assert_str_eq(connection, kept ? "keep-alive" : "close");
+    if (!kept)
+        client_expect_end(client);
+    return answer;
 }
 
 unsigned ask(const char *request)

@@ -65,6 +65,8 @@ struct answer client_answer(struct client *client);
 struct answer client_answer_to_head(struct client *client); /* without a body */
 /* Of the answer's head; "" where there is none; until the next call. */
 const char *answer_field(const struct answer *answer, const char *name);
+/* Dials and sends the request; the line then stays or ends, as `kept` says. */
+struct answer client_ask(struct client *client, const char *request, bool kept);
 /* Dials, sends the request, hangs up. The status of the answer. */
 unsigned ask(const char *request);
 /* GET path, and nothing more. */
