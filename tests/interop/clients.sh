@@ -24,11 +24,6 @@ PY
     server_stop && wait "$client" && [ "$(tail -n 1 "$work/code")" = 1001 ]
 }
 
-no_sanitizer_complains()
-{
-    ! grep -A 30 -E 'Sanitizer|runtime error' "$work/err"
-}
-
 server_prepare <<'CONF'
 ws /ws/versions/ echo.so {
     subprotocols chat.v2 chat.v1

@@ -111,6 +111,12 @@ server_stop()
     return "$status"
 }
 
+# Comes after server_stop: some complain at the end.
+no_sanitizer_complains()
+{
+    ! grep -A 30 -E 'Sanitizer|runtime error' "$work/err"
+}
+
 server_clean()
 {
     [ -z "$server" ] || kill -KILL "$server" 2>/dev/null
