@@ -23,13 +23,17 @@ static const struct cli_command commands[] = {
     {"routes", "[-c FILE] [--defaults] [PATH]",
      "prints the routing table; or which mount takes PATH, and its parameters", "cda", cli_routes},
     {"help", "[COMMAND]", "says what there is to say about the commands", "a", cli_help},
-    {"version", "", "prints the version", "", cli_version},
+    {"--version", "", "prints the version", "", cli_version},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 static const struct cli_command *command_find(const char *name)
 {
+    if (strcmp(name, "version") == 0)
+        name = "--version";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
     for (unsigned i = 0; i < COMMAND_COUNT; i++) {
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
@@ -48,6 +52,34 @@ static bool wrong_command(const char *name)
     return false;
 }
 
+/* How the command is written, as one line. */
+static void print_usage(FILE *to, const char *before, const struct cli_command *command)
+{
+    fprintf(to, "%ssluice %s%s%s\n", before, command->name, command->usage[0] ? " " : "",
+            command->usage);
+}
+
+static void print_commands(FILE *to)
+{
+    fprintf(to, "sluice: a WebSocket server that runs consumers mounted by routing.conf\n\n");
+    for (unsigned i = 0; i < COMMAND_COUNT; i++) {
+        print_usage(to, "  ", &commands[i]);
+        fprintf(to, "      %s\n", commands[i].help);
+    }
+    fprintf(to, "\nFILE is routing.conf here unless -c says otherwise.\n");
+}
+
+static bool wrong_word(const struct cli *cli, const char *word)
+{
+    if (cli->wants)
+        fprintf(stderr, "sluice: \"%.*s\" must be followed by %s\n", (int)strcspn(word, "="), word,
+                cli->wants);
+    else
+        fprintf(stderr, "sluice: \"%s\" makes no sense here\n", word);
+    print_usage(stderr, "usage: ", cli->command);
+    return false;
+}
+
 static bool takes(const struct cli *cli, char option)
 {
     return strchr(cli->command->takes, option) != NULL;
@@ -61,6 +93,14 @@ static const char *option_value(char **argv, int *at, const char *inline_value)
     return argv[*at + 1] ? argv[++*at] : NULL;
 }
 
+static bool take_file(struct cli *cli, const char *value)
+{
+    cli->file = value;
+    if (!value)
+        cli->wants = "a file's name";
+    return value != NULL;
+}
+
 static bool take_log_format(struct cli *cli, const char *value)
 {
     if (value && strcmp(value, "plain") == 0)
@@ -68,8 +108,8 @@ static bool take_log_format(struct cli *cli, const char *value)
     else if (value && strcmp(value, "json") == 0)
         cli->log_format = LOG_JSON;
     else
-        return false;
-    return true;
+        cli->wants = "plain or json";
+    return !cli->wants;
 }
 
 /* One option; false where this command has none such, or its value is wrong. */
@@ -79,8 +119,10 @@ static bool take_option(struct cli *cli, char **argv, int *at)
     const char *equals = strncmp(word, "--", 2) == 0 ? strchr(word, '=') : NULL;
     struct slice name = {word, equals ? (size_t)(equals - word) : strlen(word)};
     const char *value = equals ? equals + 1 : NULL;
+    if (takes(cli, 'c') && strncmp(word, "-c", 2) == 0 && word[2] != '\0')
+        return take_file(cli, word + 2);
     if (takes(cli, 'c') && (slice_equal(name, SLICE("-c")) || slice_equal(name, SLICE("--config"))))
-        return (cli->file = option_value(argv, at, value)) != NULL;
+        return take_file(cli, option_value(argv, at, value));
     if (takes(cli, 'l') && slice_equal(name, SLICE("--log-format")))
         return take_log_format(cli, option_value(argv, at, value));
     if (takes(cli, 's') && slice_equal(name, SLICE("--no-supervise")) && !equals)
@@ -93,17 +135,16 @@ static bool take_option(struct cli *cli, char **argv, int *at)
 bool cli_parse(struct cli *cli, int argc, char **argv)
 {
     *cli = (struct cli){.file = "routing.conf", .supervise = true};
-    const char *name = argc > 1 ? argv[1] : "help";
-    if (strcmp(name, "--version") == 0)
-        name = "version";
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-        name = "help";
-    cli->command = command_find(name);
+    if (argc < 2) {
+        print_commands(stderr);
+        return false;
+    }
+    cli->command = command_find(argv[1]);
     if (!cli->command)
-        return wrong_command(name);
+        return wrong_command(argv[1]);
     for (int at = 2; at < argc; at++) {
         const char *word = argv[at];
-        if (strcmp(word, "--help") == 0) {
+        if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
             cli->argument = cli->command->name;
             cli->command = command_find("help");
             return true;
@@ -114,9 +155,7 @@ bool cli_parse(struct cli *cli, int argc, char **argv)
             cli->argument = word;
             continue;
         }
-        fprintf(stderr, "sluice: \"%s\" makes no sense here\nusage: sluice %s %s\n", word,
-                cli->command->name, cli->command->usage);
-        return false;
+        return wrong_word(cli, word);
     }
     return true;
 }
@@ -129,13 +168,11 @@ enum cli_status cli_help(const struct cli *cli)
         return CLI_USAGE;
     }
     if (command) {
-        printf("usage: sluice %s %s\n\n%s\n", command->name, command->usage, command->help);
+        print_usage(stdout, "usage: ", command);
+        printf("\n%s\n", command->help);
         return CLI_DONE;
     }
-    printf("sluice: a WebSocket server that runs consumers mounted by routing.conf\n\n");
-    for (unsigned i = 0; i < COMMAND_COUNT; i++)
-        printf("  sluice %s %s\n      %s\n", commands[i].name, commands[i].usage, commands[i].help);
-    printf("\nFILE is routing.conf here unless -c says otherwise.\n");
+    print_commands(stdout);
     return CLI_DONE;
 }
 
@@ -262,6 +299,7 @@ static enum cli_status print_matches(const struct config *config, const char *wa
     bool found = false;
     if (!uri_decode_path(encoded, &path)) {
         text_free(&path);
+        fputs("sluice: no memory\n", stderr);
         return CLI_FAILED;
     }
     struct slice decoded = {path.data, path.size};

@@ -17,6 +17,7 @@ struct cli {
     const struct cli_command *command;
     const char *file;     /* -c; "routing.conf" */
     const char *argument; /* PATH of routes, COMMAND of help; NULL: none */
+    const char *wants;    /* what should follow an option that is wrong; NULL: there is none such */
     enum log_format log_format;
     bool supervise; /* not --no-supervise */
     bool defaults;  /* routes --defaults */

@@ -227,11 +227,11 @@ static void announce(const struct process *process, const struct diag *diag)
 {
     const struct server *server = process->server;
     struct text out = {0}, counts = {0};
+    cli_counts(server->routing, &counts);
     if (diag->warnings > 0)
         cli_print_diag(diag, "");
-    cli_counts(server->routing, &counts);
-    text_addf(&out, "sluice %s: %s (%s)\n", PACKAGE_VERSION,
-              diag->warnings > 0 ? "warnings above" : "no issues", counts.data ? counts.data : "");
+    else
+        text_addf(&out, "sluice: no issues (%s)\n", counts.data ? counts.data : "");
     cli_mounts(server->routing, &out);
     for (unsigned i = 0; i < server_address_count(server); i++)
         text_addf(&out, "serving on %s\n", server_address(server, i));
@@ -242,7 +242,8 @@ static void announce(const struct process *process, const struct diag *diag)
     text_free(&counts);
     for (unsigned i = 0; i < server_address_count(server); i++)
         log_write(LOG_INFO, "server.started", LOG_STR("address", server_address(server, i)),
-                  LOG_INT("pid", getpid()), LOG_INT("loops", server->worker_count),
+                  LOG_STR("version", PACKAGE_VERSION), LOG_INT("pid", getpid()),
+                  LOG_INT("loops", server->worker_count),
                   LOG_INT("connections", server->connection_limit));
 }
 
