@@ -282,7 +282,8 @@ START_TEST(no_descriptor_is_left)
     struct client clients[MANY];
     struct rlimit before, files;
 
-    serve("ws /echo/ lifecycle.so\n");
+    serve_with("loops 1\n",
+               "ws /echo/ lifecycle.so\n"); /* so that who came first is let in first */
     ck_assert_int_eq(prlimit(server_pid(), RLIMIT_NOFILE, NULL, &before), 0);
     files = before;
     files.rlim_cur = server_descriptors() + MANY / 2;
