@@ -282,6 +282,37 @@ START_TEST(entries_that_could_not_match_are_refused)
 }
 END_TEST
 
+static void check_mend(const struct origins *origins, const char *origin, const char *line)
+{
+    struct text out = {0};
+
+    origins_mend(origins, origin != NULL ? slice_of(origin) : (struct slice){0}, &out);
+    ck_assert_str_eq(out.data, line);
+    text_free(&out);
+}
+
+START_TEST(what_would_allow_an_origin_allows_the_others_still)
+{
+    struct origins *origins = origins_new();
+    const char *why;
+
+    check_mend(NULL, "http://a.example", "origins same http://a.example");
+    ck_assert(origins_add(origins, SLICE("b.example"), &why));
+    ck_assert(origins_add(origins, SLICE(".c.example"), &why));
+    check_mend(origins, " http://a.example ", "origins b.example .c.example http://a.example");
+    ck_assert(origins_add(origins, SLICE("same"), &why));
+    origins_deny_missing(origins);
+    check_mend(origins, "http://a.example",
+               "origins same b.example .c.example http://a.example missing=deny");
+    check_mend(origins, NULL, "origins same b.example .c.example");
+    check_mend(origins, "null", "origins *"); /* routing.conf takes none of these alone */
+    check_mend(origins, "", "origins *");
+    check_mend(origins, "http://a.example/path", "origins *");
+    check_mend(origins, "a b", "origins *");
+    origins_free(origins);
+}
+END_TEST
+
 START_TEST(without_memory_no_entry_is_added)
 {
     struct origins *origins = origins_new();
@@ -317,6 +348,7 @@ int main(void)
     tcase_add_test(tests, other_schemes_compare_as_they_are);
     tcase_add_test(tests, what_cannot_be_read_is_refused);
     tcase_add_test(tests, entries_that_could_not_match_are_refused);
+    tcase_add_test(tests, what_would_allow_an_origin_allows_the_others_still);
     tcase_add_test(tests, without_memory_no_entry_is_added);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);

@@ -158,7 +158,7 @@ START_TEST(origins_are_checked)
     ck_assert_uint_eq(ask_to_open("/open/", origin("https://foe.example")), 101);
     ck_assert_uint_eq(ask_to_open("/ws/", origin("https://foe.example")), 403);
     log_wait(" origin.refused ", "mount=/ws/", "origin=https://foe.example",
-             "allow=\"origins same https://foe.example\"");
+             "allow=\"origins same https://friend.example https://foe.example\"");
     ck_assert_uint_eq(ask_to_open("/ws/", origin("http://example.org.foe.example")), 403);
     ck_assert_uint_eq(ask_to_open("/ws/", origin("null")), 403);
     ck_assert_uint_eq(

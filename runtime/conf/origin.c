@@ -29,7 +29,7 @@ struct entry {
     struct slice host;
     bool below; /* of hosts that end in ".host" too */
     int port;
-    char text[]; /* what the slices are of */
+    char text[]; /* what the slices are of: the entry as it was written */
 };
 
 /* Owned by whoever made it; immutable once it is in a config. */
@@ -197,6 +197,7 @@ static bool add_entry(struct origins *origins, struct slice text, const struct p
     if (entry == NULL)
         return false;
     memcpy(entry->text, text.data, text.size);
+    entry->text[text.size] = '\0';
     entry->scheme = moved(parts->scheme, text, entry->text);
     entry->host = moved(parts->host, text, entry->text);
     entry->port = parts->port;
@@ -282,14 +283,15 @@ static bool is_same(const struct parts *origin, struct slice host, bool secure)
     return slice_equal_nocase(origin->host, asked.host) && origin->port == asked.port;
 }
 
+static const struct origins same_alone = {.same = true};
+
 bool origins_allow(const struct origins *origins, struct slice origin, struct slice host,
                    bool secure)
 {
-    static const struct origins same = {.same = true};
     struct parts parts;
 
     if (origins == NULL)
-        origins = &same;
+        origins = &same_alone;
     if (origins->any)
         return true;
     if (origin.data == NULL)
@@ -300,4 +302,44 @@ bool origins_allow(const struct origins *origins, struct slice origin, struct sl
         if (entry_matches(entry, &parts))
             return true;
     return origins->same && is_same(&parts, host, secure);
+}
+
+/* The last one that was added is the first of the list. */
+static void write_entries(const struct entry *entry, struct text *out)
+{
+    if (entry == NULL)
+        return;
+    write_entries(entry->next, out);
+    text_addf(out, " %s", entry->text);
+}
+
+static bool can_be_entry(struct slice text)
+{
+    struct origins *trial = origins_new();
+    const char *why;
+    bool can = trial != NULL && origins_add(trial, text, &why);
+
+    origins_free(trial);
+    return can;
+}
+
+void origins_mend(const struct origins *origins, struct slice origin, struct text *out)
+{
+    struct slice text = slice_trim(origin);
+
+    if (origins == NULL)
+        origins = &same_alone;
+    text_add_str(out, "origins");
+    if (origin.data != NULL && !can_be_entry(text)) {
+        text_add_str(out, " *");
+        return;
+    }
+    if (origins->same)
+        text_add_str(out, " same");
+    write_entries(origins->entries, out);
+    if (origin.data == NULL)
+        return;
+    text_addf(out, " %.*s", (int)text.size, text.data);
+    if (origins->deny_missing)
+        text_add_str(out, " missing=deny");
 }

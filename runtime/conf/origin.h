@@ -27,4 +27,7 @@ void origins_deny_missing(struct origins *origins);
 bool origins_allow(const struct origins *origins, struct slice origin, struct slice host,
                    bool secure);
 
+/* The line of routing.conf that would allow this origin as well, which may be none. */
+void origins_mend(const struct origins *origins, struct slice origin, struct text *out);
+
 #endif

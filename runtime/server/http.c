@@ -212,15 +212,16 @@ static bool origin_allowed(const struct exchange *exchange, const struct mount *
     struct slice origin;
     if (!find_stranger(mount->config->origins, exchange->request, &origin))
         return true;
-    char why[256], mend[256];
+    char why[256];
+    struct text mend = {0};
     snprintf(why, sizeof why, "origin \"%.*s\" is not allowed", (int)origin.size,
              origin.data ? origin.data : "");
-    snprintf(mend, sizeof mend, "origins same %.*s", (int)origin.size,
-             origin.data ? origin.data : "");
+    origins_mend(mount->config->origins, origin, &mend);
     log_write(LOG_WARN, "origin.refused", LOG_STR("mount", mount->config->route),
               LOG_STRN("origin", origin.data ? origin.data : "", origin.size),
               LOG_STRN("host", exchange->request->host.data, exchange->request->host.size),
-              LOG_STR("allow", origin.data ? mend : "origins without missing=deny"));
+              LOG_STR("allow", mend.failed ? NULL : mend.data));
+    text_free(&mend);
     answer(exchange, 403, (struct slice){0}, why);
     return false;
 }
