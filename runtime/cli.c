@@ -185,15 +185,31 @@ enum cli_status cli_version(const struct cli *cli)
 
 /* ---- What people read ----------------------------------------------------------------------- */
 
-void cli_print_diag(const struct diag *diag, const char *then)
+static void print_message(void *context, enum diag_level level, const char *text)
 {
-    struct text out = {0}, summary = {0};
-    diag_print(diag, &out);
+    (void)context, (void)level;
+    fputs(text, stderr);
+}
+
+static void log_message(void *context, enum diag_level level, const char *text)
+{
+    (void)context;
+    log_write(level == DIAG_ERROR ? LOG_ERROR : LOG_WARN, "routing.message",
+              LOG_STRN("text", text, strlen(text) - 1));
+}
+
+void cli_print_diag(const struct cli *cli, const struct diag *diag, const char *then)
+{
+    bool people = cli->log_format == LOG_PLAIN;
+    struct text summary = {0};
+    diag_each(diag, people ? print_message : log_message, NULL);
     reload_summary(diag, &summary);
-    if (!out.failed && out.data)
-        fputs(out.data, stderr);
-    fprintf(stderr, "sluice: %s%s\n", summary.data ? summary.data : "no memory", then);
-    text_free(&out);
+    text_add_str(&summary, then);
+    const char *all = summary.failed ? "no memory" : summary.data;
+    if (people)
+        fprintf(stderr, "sluice: %s\n", all);
+    else
+        log_write(diag->errors > 0 ? LOG_ERROR : LOG_WARN, "routing.read", LOG_STR("text", all));
     text_free(&summary);
 }
 
@@ -261,7 +277,7 @@ enum cli_status cli_check(const struct cli *cli)
     if (routing && diag.warnings == 0)
         printf("sluice: no issues (%s)\n", counts.data ? counts.data : "");
     else
-        cli_print_diag(&diag, "");
+        cli_print_diag(cli, &diag, "");
     text_free(&counts);
     diag_free(&diag);
     config_unref(config);
@@ -338,7 +354,7 @@ enum cli_status cli_routes(const struct cli *cli)
     struct config *config = config_load(cli->file, &diag);
     enum cli_status status = CLI_DONE;
     if (!config) {
-        cli_print_diag(&diag, "");
+        cli_print_diag(cli, &diag, "");
         status = CLI_FAILED;
     } else if (cli->argument) {
         status = print_matches(config, cli->argument);

@@ -43,7 +43,8 @@ enum cli_status cli_version(const struct cli *cli);
 void cli_mounts(const struct routing *routing, struct text *out);
 /* "4 mounts, 2 consumers". */
 void cli_counts(const struct routing *routing, struct text *out);
-/* Messages and the summary line: `then` is what follows on that line. */
-void cli_print_diag(const struct diag *diag, const char *then);
+/* Messages and the summary line: `then` is what follows on that line. They are for people; where
+ * the log is JSON, they are lines of it. */
+void cli_print_diag(const struct cli *cli, const struct diag *diag, const char *then);
 
 #endif

@@ -67,7 +67,7 @@ static void reload(struct process *process)
     else
         snprintf(then, sizeof then, "; still serving the routing loaded at %s", process->since);
     if (diag.errors + diag.warnings > 0)
-        cli_print_diag(&diag, then);
+        cli_print_diag(process->cli, &diag, then);
     log_write(done ? LOG_INFO : LOG_ERROR, done ? "reload.done" : "reload.refused",
               LOG_STR("file", process->cli->file), LOG_INT("errors", diag.errors),
               LOG_INT("warnings", diag.warnings), LOG_INT("ms", clock_now() - began),
@@ -229,7 +229,7 @@ static void announce(const struct process *process, const struct diag *diag)
     struct text out = {0}, counts = {0};
     cli_counts(server->routing, &counts);
     if (diag->warnings > 0)
-        cli_print_diag(diag, "");
+        cli_print_diag(process->cli, diag, "");
     else
         text_addf(&out, "sluice: no issues (%s)\n", counts.data ? counts.data : "");
     cli_mounts(server->routing, &out);
@@ -310,7 +310,7 @@ enum cli_status run_serve(const struct cli *cli)
         timer_set(process.timers, &process.watch, loop_now(process.loop) + WATCH_MS);
         loop_run(process.loop);
     } else if (diag.errors > 0) {
-        cli_print_diag(&diag, "");
+        cli_print_diag(cli, &diag, "");
     }
     diag_free(&diag);
     clean_up(&process);

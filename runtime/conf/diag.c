@@ -20,6 +20,7 @@
 
 struct diag_message {
     struct diag_message *next;
+    enum diag_level level;
     size_t offset; /* 0 where there is no place */
     char *text;    /* all lines of it */
 };
@@ -265,6 +266,7 @@ void diag_add(struct diag *diag, enum diag_level level, const struct source *sou
         diag_fail(diag);
         return;
     }
+    message->level = level;
     message->text = text;
     message->offset = source->data != NULL ? place.offset : 0;
     insert(diag, message);
@@ -277,14 +279,30 @@ void diag_fail(struct diag *diag)
         diag->errors = 1;
 }
 
+void diag_each(const struct diag *diag, diag_say *say, void *context)
+{
+    char more[64];
+
+    for (const struct diag_message *message = diag->first; message != NULL; message = message->next)
+        say(context, message->level, message->text);
+    if (diag->errors + diag->warnings > DIAG_KEPT_MAX) {
+        snprintf(more, sizeof more, "... and %u more\n",
+                 diag->errors + diag->warnings - DIAG_KEPT_MAX);
+        say(context, diag->errors > 0 ? DIAG_ERROR : DIAG_WARNING, more);
+    }
+    if (diag->failed)
+        say(context, DIAG_ERROR, "error: out of memory\n");
+}
+
+static void print(void *out, enum diag_level level, const char *text)
+{
+    (void)level;
+    text_add_str(out, text);
+}
+
 void diag_print(const struct diag *diag, struct text *out)
 {
-    for (const struct diag_message *message = diag->first; message != NULL; message = message->next)
-        text_add_str(out, message->text);
-    if (diag->errors + diag->warnings > DIAG_KEPT_MAX)
-        text_addf(out, "... and %u more\n", diag->errors + diag->warnings - DIAG_KEPT_MAX);
-    if (diag->failed)
-        text_add_str(out, "error: out of memory\n");
+    diag_each(diag, print, out);
 }
 
 void diag_free(struct diag *diag)

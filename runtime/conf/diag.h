@@ -51,6 +51,9 @@ void diag_fail(struct diag *diag);
 
 /* All messages in compiler format; the summary line is the caller's. */
 void diag_print(const struct diag *diag, struct text *out);
+/* The same, a message at a time: all lines of it, each with its newline. */
+typedef void diag_say(void *context, enum diag_level level, const char *text);
+void diag_each(const struct diag *diag, diag_say *say, void *context);
 void diag_free(struct diag *diag);
 
 /* Line and column, from 1; a column counts characters, not bytes. */

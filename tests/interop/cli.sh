@@ -40,6 +40,14 @@ help_is_whole()
     done
 }
 
+# Whatever is said on stderr, each line of it is an object.
+is_json()
+{
+    "$SLUICE" run -c bad.conf --log-format json 2>"$work/err"
+    [ $? -eq 1 ] && [ -s "$work/err" ] &&
+        "$python" -c 'import json, sys; [json.loads(line)["level"] for line in sys.stdin]' <"$work/err"
+}
+
 server_prepare </dev/null
 cd "$work" || exit 1
 mkdir so
@@ -69,6 +77,7 @@ check "and of what they name" said 1 "" '^bad.conf:3:8: error: cannot load "none
 check "and how many" said 1 "" '^sluice: 2 errors$' check -c bad.conf
 check "check of no file" said 1 "" '^none.conf: error: cannot read the file: No such file or directory$' check -c none.conf
 check "run of mistakes" said 1 "" '^sluice: 2 errors$' run -c bad.conf
+check "run of mistakes, as JSON" is_json
 check "-c without a file" said 2 "" '^sluice: "-c" must be followed by a file.s name$' check -c
 check "an unknown option" said 2 "" '^usage: sluice check \[-c FILE\]$' check --layre
 check "a word too many" said 2 "" '"extra" makes no sense here' run extra
