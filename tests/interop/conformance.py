@@ -197,19 +197,23 @@ class Run:
     async def one(self, case, how):
         run = run_case if isinstance(case, Case) else run_handshake
         async with self.large_at_once if case.size >= LARGE else self.at_once:
-            peer = await connect(self.host, self.port)
+            peer = None
             try:
+                peer = await connect(self.host, self.port)
                 await run(peer, self.address, case, how)
                 self.passed[section(case)] += 1
-            except Failed as why:
+            except (Failed, OSError) as why:  # the server may have died
                 self.failed[section(case)] += 1
                 self.tell(case, how, peer, why)
             finally:
-                peer.close()
+                if peer:
+                    peer.close()
 
     def tell(self, case, how, peer, why):
         come = case.come or []
         print(f"FAIL {case.id} {case.title} ({how}): {why}")
+        if not peer:
+            return
         print(f"     sent         {name_sent(case)}")
         print(f"     came         {name_frames(peer.frames)}; {peer.wrong or peer.ended or 'open'}")
         print(f"     had to come  {name_frames(come)}; {'end' if closes(come) else 'open'}", flush=True)

@@ -16,7 +16,7 @@ ws /ws/large/ echo.so {
     limits message=64m fragments=1m backlog=64m closing=1m
 }
 ws /ws/closes/<str:room>/ chat.so {
-    limits closing=1s
+    limits closing=3s
 }
 ws /ws/versions/ echo.so {
     subprotocols v2 v1

@@ -71,7 +71,7 @@ def close_frames():
         yield Case("7.8", f"a reason of {size} bytes, not all ASCII", close(1000, reason), [closed()])
     for size in (124, 125, 200):
         yield Case("7.8", f"a reason of {size} bytes", close(1000, b"x" * size), [fault()])
-    for byte in (b"\0", b"\x03", b"\xe8", b"\xff"):
+    for byte in (b"\0", b"\x03", b"\x0c", b"\x10", b"\xe8", b"\xff"):  # 0c00 and 1000 would be allowed
         yield Case("7.9", f"half a code, {byte.hex()}", frame(CLOSE, byte), [fault()])
     yield Case(
         "7.9",
