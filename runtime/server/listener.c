@@ -360,6 +360,7 @@ void listener_end(struct worker *worker)
         worker->listeners = listener->next;
         timer_unset(worker->timers, &listener->resume);
         event_free(listener->event);
+        shutdown(listener->fd, SHUT_RDWR); /* who comes now is refused, and not left to wait */
         mem_free(listener);
     }
 }
