@@ -43,6 +43,20 @@ static struct client dial_v4(int receive_buffer)
     return dial(&to, sizeof to, receive_buffer);
 }
 
+bool client_is_refused(void)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)server_port()),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool refused;
+
+    must(fd >= 0, "no socket: %s", strerror(errno));
+    refused = connect(fd, (struct sockaddr *)&to, sizeof to) != 0 && errno == ECONNREFUSED;
+    close(fd);
+    return refused;
+}
+
 struct client client_dial_v6(unsigned port)
 {
     struct sockaddr_in6 to = {.sin6_family = AF_INET6,

@@ -41,6 +41,7 @@ enum { CONTINUATION = 0, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 };
 /* ---- The line -------------------------------------------------------------------------------- */
 
 struct client client_dial(void);
+bool client_is_refused(void); /* by the kernel: nobody listens */
 /* With a receive buffer as small as it can be, so that what is not read is soon noticed. */
 struct client client_dial_narrow(void);
 /* At a socket in the test's directory; and at the server's port of IPv6. */
