@@ -261,7 +261,7 @@ static struct routing *try_open(struct config *config, struct plugin_cache **cac
                                 struct diag *diag)
 {
     *cache = config ? reload_cache(config, diag) : NULL;
-    return *cache ? reload_open(config, *cache, NULL, diag) : NULL;
+    return *cache ? routing_new(config, *cache, NULL, diag) : NULL;
 }
 
 enum cli_status cli_check(const struct cli *cli)

@@ -7,14 +7,6 @@
 
 #include "server/server.h"
 
-struct routing *reload_open(struct config *config, struct plugin_cache *cache,
-                            const struct routing *now, struct diag *diag)
-{
-    if (now && diag->errors == 0)
-        config_compare(now->config, config, diag);
-    return routing_new(config, cache, now, diag);
-}
-
 struct plugin_cache *reload_cache(const struct config *config, struct diag *diag)
 {
     struct plugin_fault fault = {.message = ""};
@@ -30,7 +22,9 @@ bool reload_run(struct server *server, const char *file, struct diag *diag)
     struct config *config = config_read(file, diag);
     if (!config)
         return false;
-    struct routing *next = reload_open(config, server->cache, server->routing, diag);
+    if (diag->errors == 0)
+        config_compare(server->config, config, diag);
+    struct routing *next = routing_new(config, server->cache, server->routing, diag);
     config_unref(config); /* the routing holds its own */
     if (!next)
         return false;

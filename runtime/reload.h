@@ -13,16 +13,11 @@
 
 struct server;
 
-/* Opens all that the config names (a reference is taken); load() is not called. `now`: what serves,
- * or NULL. NULL with errors in diag, which also gets warnings of what needs a restart. A config
- * with mistakes is opened too, to find what else is wrong, and gives NULL. */
-struct routing *reload_open(struct config *config, struct plugin_cache *cache,
-                            const struct routing *now, struct diag *diag);
-
 /* The cache that the config names, or one of the usual places. NULL with an error in diag. */
 struct plugin_cache *reload_cache(const struct config *config, struct diag *diag);
 
 /* SIGHUP: the server serves what the file says now; or, with errors in diag, what it served before.
+ * Warnings in diag name what differs from what the server was started with and needs a restart.
  * Connections that are open stay with the code they met. Main thread. */
 bool reload_run(struct server *server, const char *file, struct diag *diag);
 

@@ -209,7 +209,7 @@ static bool prepare_cache(struct process *process, const struct config *config, 
 
 static bool prepare_server(struct process *process, struct config *config, struct diag *diag)
 {
-    struct routing *routing = reload_open(config, process->cache, NULL, diag);
+    struct routing *routing = routing_new(config, process->cache, NULL, diag);
     if (!routing)
         return false;
     process->server = server_new(process->cache, routing, diag);

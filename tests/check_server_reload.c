@@ -157,6 +157,8 @@ START_TEST(setting_that_needs_a_restart_is_told)
              "listen 127.0.0.1:0\nloops 3\ncache cache\nconsumers so\nws /good/ good.so\n");
     server_reload();
     log_wait("routing.conf:2:", ": warning: ", "next restart");
+    server_reload(); /* it has not been restarted yet */
+    ck_assert_uint_eq(log_count("routing.conf:2:", ": warning: ", "next restart"), 2);
     client_leave(&client);
 }
 END_TEST

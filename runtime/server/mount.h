@@ -63,7 +63,8 @@ const char *drop_name(enum drop drop);
 /*
  * Makes a routing of the config: opens directories, maps consumers. `now`: the routing that
  * serves, whose unchanged generations are taken over; or NULL. NULL with errors in diag, each at
- * its place in routing.conf; nothing then has changed. Main thread.
+ * its place in routing.conf; nothing then has changed. A config with mistakes is looked through for
+ * what else is wrong, and gives NULL. Main thread.
  */
 struct routing *routing_new(struct config *config, struct plugin_cache *cache,
                             const struct routing *now, struct diag *diag);

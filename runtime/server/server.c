@@ -82,6 +82,7 @@ struct server *server_new(struct plugin_cache *cache, struct routing *routing, s
     if (server) {
         server->cache = cache;
         server->routing = routing_ref(routing);
+        server->config = config_ref(routing->config);
         server->connection_limit = connection_limit_of(config);
         if (make_parts(server, config)) {
             server->listeners = listeners_open(config, server->worker_count, diag);
@@ -213,6 +214,7 @@ bool server_free(struct server *server, unsigned patience)
         layer_free(server->layer);
     listeners_close(server->listeners);
     routing_unref(server->routing);
+    config_unref(server->config);
     mem_free(server->workers);
     mem_free(server->loops);
     mem_free(server);

@@ -11,6 +11,7 @@
 struct server {
     struct plugin_cache *cache;
     struct routing *routing; /* what serves now; main thread */
+    struct config *config;   /* of the start: what needs a restart to change still holds */
     struct layer *layer;
     struct jobs *jobs;
     unsigned worker_count;
