@@ -30,7 +30,8 @@ static void conn_event(evutil_socket_t fd, short what, void *context);
 static struct conn *conn_new(struct worker *worker, int fd)
 {
     struct conn *conn = mem_zalloc(sizeof *conn);
-    if (!conn)
+
+    if (conn == NULL)
         return NULL;
     conn->worker = worker;
     conn->fd = fd;
@@ -53,7 +54,8 @@ static struct conn *conn_new(struct worker *worker, int fd)
 void conn_accept(struct worker *worker, int fd, const struct sockaddr *peer, bool is_unix)
 {
     struct conn *conn = conn_new(worker, fd);
-    if (!conn) {
+
+    if (conn == NULL) {
         log_write(LOG_ERROR, "conn.refused", LOG_STR("why", "no memory"));
         close(fd);
         server_leave(worker->server);
@@ -62,6 +64,7 @@ void conn_accept(struct worker *worker, int fd, const struct sockaddr *peer, boo
     conn->is_unix = is_unix;
     if (!is_unix) {
         int on = 1;
+
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         memcpy(&conn->peer, peer,
                peer->sa_family == AF_INET ? sizeof conn->peer.v4 : sizeof conn->peer.v6);
@@ -72,7 +75,7 @@ void conn_accept(struct worker *worker, int fd, const struct sockaddr *peer, boo
 
 static void conn_log_end(const struct conn *conn)
 {
-    if (!conn->mount)
+    if (conn->mount == NULL)
         return;
     conn_log(conn, LOG_INFO, "conn.close", LOG_INT("code", conn->code),
              LOG_INT("ms", loop_now(conn->worker->loop) - conn->opened),
@@ -83,6 +86,7 @@ static void conn_log_end(const struct conn *conn)
 static void conn_free(struct conn *conn)
 {
     struct worker *worker = conn->worker;
+
     conn_log_end(conn);
     if (conn->ready)
         TAILQ_REMOVE(&worker->ready, conn, ready_link);
@@ -93,9 +97,9 @@ static void conn_free(struct conn *conn)
     mem_free(conn->channel);
     mem_free(conn->reason);
     text_free(&conn->response);
-    if (conn->generation)
+    if (conn->generation != NULL)
         generation_unref(conn->generation);
-    if (conn->routing)
+    if (conn->routing != NULL)
         routing_unref(conn->routing);
     mem_free(conn);
     server_leave(worker->server);
@@ -159,6 +163,7 @@ static void send_close(struct conn *conn, unsigned code, struct slice reason)
 {
     uint8_t payload[FRAME_CONTROL_MAX] = {(uint8_t)(code >> 8), (uint8_t)code};
     size_t cut = utf8_cut(reason.data, reason.size, sizeof payload - 2);
+
     if (cut > 0)
         memcpy(payload + 2, reason.data, cut);
     conn->sent_code = (uint16_t)code;
@@ -271,6 +276,7 @@ static void conn_watch(struct conn *conn)
     short wanted = (short)((reads ? EV_READ : 0) | (writes ? EV_WRITE : 0));
     short present = (short)(event_get_events(&conn->event) & (EV_READ | EV_WRITE));
     bool added = event_pending(&conn->event, EV_READ | EV_WRITE, NULL) != 0;
+
     if (reads && !conn->reading)
         conn->heard = loop_now(conn->worker->loop); /* silence while nobody listened is none */
     conn->reading = reads;
@@ -302,6 +308,7 @@ static void conn_look(struct conn *conn)
 bool conn_turn(struct worker *worker)
 {
     struct conn_list list = TAILQ_HEAD_INITIALIZER(list);
+
     TAILQ_CONCAT(&list, &worker->ready, ready_link);
     struct conn *conn;
     while ((conn = TAILQ_FIRST(&list)) != NULL) {
@@ -332,12 +339,14 @@ const struct limits_config *conn_limits(const struct conn *conn)
 {
     /* Before a mount is known, what counts is how long an answer may take to be read. */
     static const struct limits_config before = {.closing = 5000};
-    return conn->mount ? &conn->mount->config->limits : &before;
+
+    return conn->mount != NULL ? &conn->mount->config->limits : &before;
 }
 
 const char *conn_peer(const struct conn *conn, char text[CONN_PEER_SIZE])
 {
     char address[INET6_ADDRSTRLEN];
+
     if (conn->is_unix)
         return "unix";
     if (conn->peer.v4.sin_family == AF_INET) {

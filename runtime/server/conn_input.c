@@ -68,6 +68,7 @@ static bool take_message(struct conn *conn, uint8_t **data, size_t *size)
     struct message message;
     enum message_result result = message_next(&conn->reader, &bounds, data, size, &message);
     uint64_t now = loop_now(conn->worker->loop);
+
     switch (result) {
     case MESSAGE_MORE:
         if (!message_unfinished(&conn->reader))
@@ -104,6 +105,7 @@ static bool take_request(struct conn *conn, uint8_t **data, size_t *size)
     const struct server_config *server = &conn->worker->routing->config->server;
     const struct http_limits limits = {server->request_line, server->headers, server->header_count};
     struct http_request request;
+
     switch (http_parse((const char *)*data, *size, &limits, &conn->scan, &request)) {
     case HTTP_MORE:
         return false;
@@ -142,6 +144,7 @@ void conn_take_held(struct conn *conn)
 {
     uint8_t *data = (uint8_t *)conn->held.data + conn->held_at;
     size_t size = conn->held.size - conn->held_at;
+
     conn_take(conn, &data, &size);
     if (conn->state == CONN_GONE)
         return;
@@ -193,9 +196,10 @@ void conn_read(struct conn *conn)
     uint8_t *into = worker->receive;
     uint8_t *direct = NULL;
     size_t direct_room = 0;
+
     if (conn->held.size == 0 && (conn->state == CONN_OPEN || conn->state == CONN_CLOSING))
         direct = message_room(&conn->reader, &direct_room);
-    if (direct) {
+    if (direct != NULL) {
         into = direct;
         room = direct_room;
     }
@@ -211,7 +215,7 @@ void conn_read(struct conn *conn)
     }
     conn->heard = loop_now(worker->loop);
     conn->bytes_in += (uint64_t)count;
-    if (direct)
+    if (direct != NULL)
         message_received(&conn->reader, (size_t)count);
-    conn_input(conn, worker->receive, direct ? 0 : (size_t)count);
+    conn_input(conn, worker->receive, direct != NULL ? 0 : (size_t)count);
 }

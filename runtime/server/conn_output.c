@@ -21,6 +21,7 @@ static void conn_write_file(struct conn *conn)
     size_t most = conn->file_left < SENDFILE_MOST ? (size_t)conn->file_left : SENDFILE_MOST;
     off_t offset = (off_t)conn->file_offset;
     ssize_t sent = sendfile(conn->fd, conn->file, &offset, most);
+
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         conn->want_write = true;
         return;
@@ -52,6 +53,7 @@ static void conn_wrote(struct conn *conn, enum outbox_result result)
 void conn_flush(struct conn *conn)
 {
     size_t before = conn->outbox.size;
+
     conn_wrote(conn, outbox_write(&conn->outbox, &conn->worker->pool, conn->fd));
     /* A peer that still takes what it is sent is given time to take all of it. */
     if (conn->outbox.size < before && conn->state >= CONN_CLOSING)
@@ -65,6 +67,7 @@ void conn_flush(struct conn *conn)
 static void conn_slow(struct conn *conn)
 {
     size_t dropped = outbox_drop_unstarted(&conn->outbox, &conn->worker->pool);
+
     mount_drop(conn->mount, DROP_SLOW, (struct slice){0});
     conn_log(conn, LOG_WARN, "conn.slow", LOG_INT("backlog", conn_limits(conn)->backlog),
              LOG_INT("dropped_bytes", dropped));
@@ -98,6 +101,7 @@ static void conn_sent(struct conn *conn, size_t bytes, unsigned frames)
 void conn_send(struct conn *conn, enum frame_opcode opcode, struct slice payload)
 {
     bool control = opcode >= FRAME_CLOSE;
+
     if (conn->state != CONN_OPEN || (opcode != FRAME_CLOSE && !conn_has_room(conn, payload.size)))
         return;
     bool memory = true;

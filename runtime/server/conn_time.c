@@ -41,6 +41,7 @@ static void sweep_request(struct conn *conn, uint64_t now)
 {
     const struct server_config *server = &conn->worker->routing->config->server;
     bool waiting = conn->served && conn->held.size == 0;
+
     if (!overdue(now, conn->since, waiting ? server->keep_alive : server->handshake))
         return;
     if (waiting)

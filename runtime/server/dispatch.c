@@ -81,7 +81,7 @@ void call_begin(struct call *call, struct worker *worker)
 {
     call->outer = current;
     current = call;
-    if (!worker)
+    if (worker == NULL)
         return;
     call->started = clock_coarse();
     watch_set(worker, call->mount, call->callback);
@@ -90,11 +90,12 @@ void call_begin(struct call *call, struct worker *worker)
 void call_end(struct call *call, struct worker *worker)
 {
     current = call->outer;
-    if (!worker)
+    if (worker == NULL)
         return;
     uint64_t took = clock_coarse() - call->started;
     uint32_t limit = call->mount->config->limits.callback;
-    watch_set(worker, current ? current->mount : NULL, current ? current->callback : NULL);
+    watch_set(worker, current != NULL ? current->mount : NULL,
+              current != NULL ? current->callback : NULL);
     if (limit == 0 || took < limit)
         return;
     atomic_fetch_add(&call->mount->slow_callbacks, 1);
@@ -131,6 +132,7 @@ static struct call call_of(struct conn *conn, const char *callback)
 static void run_connect(struct conn *conn)
 {
     struct call call = call_of(conn, "connect");
+
     call_begin(&call, watched_by(conn));
     consumer_of(conn)->connect(public_of(conn));
     call_end(&call, watched_by(conn));
@@ -140,6 +142,7 @@ static void run_receive_json(struct conn *conn, const char *data, size_t size)
 {
     struct json_object *content = NULL;
     struct call call = call_of(conn, "receive_json");
+
     call_begin(&call, watched_by(conn));
     if (json_parse(data, size, &content))
         consumer_of(conn)->receive_json(public_of(conn), content);
@@ -154,11 +157,13 @@ static void run_receive_json(struct conn *conn, const char *data, size_t size)
 static void run_message(struct conn *conn, bool binary, const uint8_t *data, size_t size)
 {
     const struct sluice_consumer *consumer = consumer_of(conn);
-    if (!binary && consumer->receive_json) {
+
+    if (!binary && consumer->receive_json != NULL) {
         run_receive_json(conn, (const char *)data, size);
-    } else if (consumer->receive) {
+    } else if (consumer->receive != NULL) {
         struct call call = call_of(conn, "receive");
         const sluice_message message = {(const char *)data, size, binary};
+
         if (!binary)
             call.received = (struct slice){message.data, size};
         call_begin(&call, watched_by(conn));
@@ -170,6 +175,7 @@ static void run_message(struct conn *conn, bool binary, const uint8_t *data, siz
 static void run_disconnect(struct conn *conn)
 {
     struct call call = call_of(conn, "disconnect");
+
     call.ending = true;
     call_begin(&call, watched_by(conn));
     consumer_of(conn)->disconnect(public_of(conn), conn->code);
@@ -180,6 +186,7 @@ void dispatch_handler(struct conn *conn, const struct sluice_handler *handler,
                       struct json_object *content)
 {
     struct call call = call_of(conn, handler->name);
+
     call.type = dispatch_type(content);
     call_begin(&call, watched_by(conn));
     handler->run(public_of(conn), content);
@@ -191,6 +198,7 @@ void dispatch_handler(struct conn *conn, const struct sluice_handler *handler,
 struct slice dispatch_type(struct json_object *content)
 {
     struct json_object *type;
+
     if (!json_object_is_type(content, json_type_object) ||
         !json_object_object_get_ex(content, "type", &type) ||
         !json_object_is_type(type, json_type_string) || value_is_bytes(type))
@@ -210,7 +218,8 @@ const struct sluice_handler *dispatch_find(struct conn *conn, struct slice type,
 {
     const struct sluice_handler *handler = NULL;
     enum handler_result result = HANDLER_BAD_TYPE;
-    if (type.data && (runtime || !handler_type_reserved(type)))
+
+    if (type.data != NULL && (runtime || !handler_type_reserved(type)))
         result = handler_find(conn->generation, type, &handler);
     if (result == HANDLER_FOUND)
         return handler;
@@ -226,15 +235,16 @@ bool dispatch_open(const struct conn *conn)
 static void run_event(struct conn *conn, const struct layer_event *event)
 {
     struct json_object *content = NULL;
+
     if (!msgpack_decode(event->body, event->size, &content)) {
         drop_event(conn, DROP_BAD_EVENT, (struct slice){0});
         return;
     }
     const struct sluice_handler *handler =
         dispatch_find(conn, dispatch_type(content), event->runtime);
-    if (handler && handler->broadcast)
+    if (handler != NULL && handler->broadcast)
         fanout_broadcast(conn, handler, content);
-    else if (handler)
+    else if (handler != NULL)
         dispatch_handler(conn, handler, content);
     json_object_put(content);
 }
@@ -264,7 +274,8 @@ static struct task *task_new(struct conn *conn, enum task_kind kind, const uint8
                              size_t size)
 {
     struct task *task = mem_alloc(sizeof *task + size + 1);
-    if (!task)
+
+    if (task == NULL)
         return NULL;
     *task = (struct task){.job = {.run = task_run},
                           .done = {.run = task_done},
@@ -279,7 +290,7 @@ static struct task *task_new(struct conn *conn, enum task_kind kind, const uint8
 
 static void task_free(struct task *task)
 {
-    if (task->event)
+    if (task->event != NULL)
         layer_event_unref(task->event);
     mem_free(task);
 }
@@ -288,7 +299,8 @@ static void task_free(struct task *task)
 static void task_start(struct conn *conn)
 {
     struct task *task = STAILQ_FIRST(&conn->tasks);
-    if (conn->busy || conn->stalled || !task)
+
+    if (conn->busy || conn->stalled || task == NULL)
         return;
     if (jobs_submit(conn->worker->server->jobs, &task->job)) {
         STAILQ_REMOVE_HEAD(&conn->tasks, link);
@@ -311,6 +323,7 @@ static void task_add(struct conn *conn, struct task *task)
 static void task_run(struct job *job)
 {
     struct task *task = (struct task *)job;
+
     switch (task->kind) {
     case TASK_CONNECT:
         run_connect(task->conn);
@@ -345,7 +358,8 @@ static void task_done(struct loop *loop, struct loop_message *message)
 static void task_drop_events(struct conn *conn, enum drop drop, bool all)
 {
     struct task *task, *next;
-    for (task = STAILQ_FIRST(&conn->tasks); task; task = next) {
+
+    for (task = STAILQ_FIRST(&conn->tasks); task != NULL; task = next) {
         next = STAILQ_NEXT(task, link);
         if (task->kind != TASK_EVENT)
             continue;
@@ -361,6 +375,7 @@ static void task_drop_events(struct conn *conn, enum drop drop, bool all)
 void dispatch_resume(struct worker *worker)
 {
     struct conn_list list = TAILQ_HEAD_INITIALIZER(list);
+
     TAILQ_CONCAT(&list, &worker->stalled, stalled_link);
     struct conn *conn;
     while ((conn = TAILQ_FIRST(&list)) != NULL) {
@@ -374,7 +389,7 @@ void dispatch_resume(struct worker *worker)
 
 bool dispatch_blocking(const struct conn *conn)
 {
-    return conn->generation && consumer_of(conn)->blocking;
+    return conn->generation != NULL && consumer_of(conn)->blocking;
 }
 
 bool dispatch_idle(const struct conn *conn)
@@ -388,7 +403,7 @@ bool dispatch_prepare(struct conn *conn)
         return true;
     conn->last_task = task_new(conn, TASK_DISCONNECT, NULL, 0);
     /* A callback on the pool can't make the name then, since it stands in the loop's table. */
-    return conn->last_task && channel_name(conn);
+    return conn->last_task != NULL && channel_name(conn) != NULL;
 }
 
 void dispatch_discard(struct conn *conn)
@@ -396,20 +411,21 @@ void dispatch_discard(struct conn *conn)
     if (conn->stalled) /* with events that were dropped since */
         TAILQ_REMOVE(&conn->worker->stalled, conn, stalled_link);
     conn->stalled = false;
-    if (conn->last_task)
+    if (conn->last_task != NULL)
         task_free(conn->last_task);
     conn->last_task = NULL;
 }
 
 void dispatch_connect(struct conn *conn)
 {
-    if (!consumer_of(conn)->connect) {
+    if (consumer_of(conn)->connect == NULL) {
         operation_do(conn, &(struct operation){.kind = OPERATION_ACCEPT});
     } else if (!dispatch_blocking(conn)) {
         run_connect(conn);
     } else {
         struct task *task = task_new(conn, TASK_CONNECT, NULL, 0);
-        if (task)
+
+        if (task != NULL)
             task_add(conn, task);
         else
             conn_cut(conn, "no memory");
@@ -423,7 +439,7 @@ void dispatch_message(struct conn *conn, bool binary, const uint8_t *data, size_
         return;
     }
     struct task *task = task_new(conn, TASK_MESSAGE, data, size);
-    if (!task) {
+    if (task == NULL) {
         conn_cut(conn, "no memory");
         return;
     }
@@ -442,7 +458,7 @@ void dispatch_event(struct conn *conn, struct layer_event *event)
         return;
     }
     struct task *task = task_new(conn, TASK_EVENT, NULL, 0);
-    if (!task) {
+    if (task == NULL) {
         drop_event(conn, DROP_NO_MEMORY, (struct slice){0});
         return;
     }
@@ -459,7 +475,7 @@ void dispatch_drop_events(struct conn *conn)
 
 void dispatch_disconnect(struct conn *conn)
 {
-    if (!consumer_of(conn)->disconnect)
+    if (consumer_of(conn)->disconnect == NULL)
         return;
     if (!dispatch_blocking(conn)) {
         run_disconnect(conn);

@@ -70,7 +70,8 @@ struct fanout {
 struct fanout *fanout_new(void)
 {
     struct fanout *fanout = mem_zalloc(sizeof *fanout);
-    if (fanout)
+
+    if (fanout != NULL)
         STAILQ_INIT(&fanout->waiting);
     return fanout;
 }
@@ -94,8 +95,9 @@ static void run_clear(struct run *run)
 {
     for (unsigned i = 0; i < run->count; i++)
         arrival_free(run->arrivals[i]);
-    while (run->audiences) {
+    while (run->audiences != NULL) {
         struct audience *audience = run->audiences;
+
         run->audiences = audience->next;
         audience_free(audience);
     }
@@ -106,6 +108,7 @@ static void run_clear(struct run *run)
 static void undelivered(struct server *server, const char *why)
 {
     unsigned long count = atomic_fetch_add(&server->undelivered, 1);
+
     if (count % 1000 == 0)
         log_write(LOG_WARN, "event.undelivered", LOG_STR("why", why), LOG_INT("count", count + 1));
 }
@@ -119,6 +122,7 @@ void fanout_deliver(struct loop *loop, struct layer_event *event, void *context)
 {
     struct worker *worker = loop_data(loop);
     struct fanout *fanout = worker->fanout;
+
     if (loop_over(loop))
         return;
     if (fanout->waiting_bytes + weight(event) > WAITING_MAX) {
@@ -126,7 +130,7 @@ void fanout_deliver(struct loop *loop, struct layer_event *event, void *context)
         return;
     }
     struct arrival *arrival = mem_zalloc(sizeof *arrival);
-    if (!arrival) {
+    if (arrival == NULL) {
         undelivered(context, "no memory");
         return;
     }
@@ -140,6 +144,7 @@ void fanout_deliver(struct loop *loop, struct layer_event *event, void *context)
 static struct arrival *arrival_take(struct fanout *fanout)
 {
     struct arrival *arrival = STAILQ_FIRST(&fanout->waiting);
+
     STAILQ_REMOVE_HEAD(&fanout->waiting, link);
     fanout->waiting_bytes -= weight(arrival->event);
     return arrival;
@@ -147,7 +152,7 @@ static struct arrival *arrival_take(struct fanout *fanout)
 
 void fanout_free(struct fanout *fanout)
 {
-    if (!fanout)
+    if (fanout == NULL)
         return;
     run_clear(&fanout->run);
     while (!STAILQ_EMPTY(&fanout->waiting))
@@ -166,6 +171,7 @@ static void broadcast_run(struct conn *conn, const struct sluice_handler *handle
                         .callback = handler->name,
                         .type = dispatch_type(content),
                         .batch = batch};
+
     call_begin(&call, conn->worker);
     handler->run((sluice_conn *)conn, content);
     call_end(&call, conn->worker);
@@ -177,7 +183,8 @@ void fanout_broadcast(struct conn *conn, const struct sluice_handler *handler,
 {
     struct batch *batch = batch_new();
     unsigned frames = 0;
-    if (!batch) {
+
+    if (batch == NULL) {
         conn_cut(conn, "no memory");
         return;
     }
@@ -192,10 +199,11 @@ void fanout_broadcast(struct conn *conn, const struct sluice_handler *handler,
 static struct audience *audience_new(struct run *run, struct conn *conn)
 {
     struct audience *audience = mem_zalloc(sizeof *audience);
-    if (!audience)
+
+    if (audience == NULL)
         return NULL;
     audience->batch = batch_new();
-    if (!audience->batch) {
+    if (audience->batch == NULL) {
         mem_free(audience);
         return NULL;
     }
@@ -209,7 +217,7 @@ static struct audience *audience_new(struct run *run, struct conn *conn)
 
 static struct audience *audience_of(struct run *run, struct conn *conn)
 {
-    for (struct audience *audience = run->audiences; audience; audience = audience->next) {
+    for (struct audience *audience = run->audiences; audience != NULL; audience = audience->next) {
         if (audience->mount == conn->mount && audience->generation == conn->generation)
             return audience;
     }
@@ -220,8 +228,10 @@ static struct showing *showing_of(struct audience *audience, struct conn *conn,
                                   const struct run *run, unsigned index)
 {
     struct showing *showing = &audience->showings[index];
+
     if (!showing->known) {
         const struct arrival *arrival = run->arrivals[index];
+
         showing->known = true;
         showing->handler = dispatch_find(conn, arrival->type, arrival->event->runtime);
     }
@@ -275,7 +285,7 @@ static bool is_addressed(const struct arrival *arrival, const struct conn *conn,
     if (joined > arrival->moment)
         return false;
     const char *except = arrival->event->except;
-    return except[0] == '\0' || !conn->channel || strcmp(except, conn->channel->name) != 0;
+    return except[0] == '\0' || conn->channel == NULL || strcmp(except, conn->channel->name) != 0;
 }
 
 /* All events of the run, in order, for one member. The membership may go with the first callback,
@@ -286,12 +296,14 @@ static unsigned member_serve(struct run *run, const struct membership *membershi
     uint64_t joined = membership->moment;
     struct audience *audience = audience_of(run, conn);
     struct piece piece = {0};
-    if (!audience) {
+
+    if (audience == NULL) {
         mount_drop(conn->mount, DROP_NO_MEMORY, (struct slice){0});
         return 1;
     }
     for (unsigned i = 0; i < run->count; i++) {
         struct arrival *arrival = run->arrivals[i];
+
         if (!is_addressed(arrival, conn, joined))
             continue;
         if (dispatch_blocking(conn) || !dispatch_open(conn)) {
@@ -299,9 +311,9 @@ static unsigned member_serve(struct run *run, const struct membership *membershi
             continue;
         }
         struct showing *showing = showing_of(audience, conn, run, i);
-        if (showing->handler && showing->handler->broadcast) {
+        if (showing->handler != NULL && showing->handler->broadcast) {
             show_broadcast(conn, audience, &piece, showing, arrival);
-        } else if (showing->handler) {
+        } else if (showing->handler != NULL) {
             piece_send(conn, audience, &piece);
             dispatch_handler(conn, showing->handler, arrival->content);
         }
@@ -320,6 +332,7 @@ static struct slice target_of(const struct arrival *arrival)
 static void run_add(struct worker *worker, struct run *run)
 {
     struct arrival *arrival = arrival_take(worker->fanout);
+
     if (!msgpack_decode(arrival->event->body, arrival->event->size, &arrival->content)) {
         undelivered(worker->server, "not msgpack, or no memory");
         arrival_free(arrival);
@@ -335,6 +348,7 @@ static void run_begin(struct worker *worker, struct group *group)
     struct fanout *fanout = worker->fanout;
     struct run *run = &fanout->run;
     struct arrival *arrival;
+
     run->group = group;
     group_walk_begin(group);
     while ((arrival = STAILQ_FIRST(&fanout->waiting)) != NULL && run->count < RUN_MOST &&
@@ -346,7 +360,8 @@ static void run_begin(struct worker *worker, struct group *group)
 static unsigned run_step(struct worker *worker, struct run *run)
 {
     struct membership *membership = run->count > 0 ? group_walk_next(run->group) : NULL;
-    if (membership)
+
+    if (membership != NULL)
         return member_serve(run, membership);
     group_walk_end(worker, run->group);
     run_clear(run);
@@ -359,7 +374,8 @@ static unsigned deliver_one(struct worker *worker)
     struct arrival *arrival = arrival_take(worker->fanout);
     struct conn *conn =
         arrival->event->target == LAYER_CHANNEL ? channel_find(worker, target_of(arrival)) : NULL;
-    if (conn)
+
+    if (conn != NULL)
         dispatch_event(conn, arrival->event);
     else if (arrival->event->target == LAYER_CHANNEL)
         undelivered(worker->server, "its connection is gone");
@@ -371,17 +387,18 @@ bool fanout_turn(struct worker *worker)
 {
     struct fanout *fanout = worker->fanout;
     unsigned served = 0;
+
     while (served < SLICE_MOST) {
-        if (fanout->run.group) {
+        if (fanout->run.group != NULL) {
             served += run_step(worker, &fanout->run);
             continue;
         }
         struct arrival *arrival = STAILQ_FIRST(&fanout->waiting);
-        if (!arrival)
+        if (arrival == NULL)
             return false;
         struct group *group =
             arrival->event->target == LAYER_GROUP ? group_find(worker, target_of(arrival)) : NULL;
-        if (group)
+        if (group != NULL)
             run_begin(worker, group);
         else
             served += deliver_one(worker);

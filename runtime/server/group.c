@@ -16,6 +16,7 @@
 struct group *group_find(struct worker *worker, struct slice name)
 {
     struct group *group;
+
     HASH_FIND(hh, worker->groups, name.data, name.size, group);
     return group;
 }
@@ -28,15 +29,16 @@ static struct slice group_name(const struct group *group)
 static struct group *group_new(struct worker *worker, struct slice name)
 {
     struct group *group = mem_zalloc(sizeof *group + name.size + 1);
-    if (!group)
+
+    if (group == NULL)
         return NULL;
     TAILQ_INIT(&group->members);
     group->name_size = name.size;
     memcpy(group->name, name.data, name.size);
     HASH_ADD_KEYPTR(hh, worker->groups, group->name, group->name_size, group);
-    if (group->hh.tbl && layer_group_join(worker->server->layer, worker->loop, name))
+    if (group->hh.tbl != NULL && layer_group_join(worker->server->layer, worker->loop, name))
         return group;
-    if (group->hh.tbl)
+    if (group->hh.tbl != NULL)
         HASH_DEL(worker->groups, group);
     mem_free(group);
     return NULL;
@@ -57,6 +59,7 @@ static struct membership *membership_find(struct conn *conn, struct group *group
 {
     struct membership_ends ends = {group, conn};
     struct membership *membership;
+
     HASH_FIND(hh, conn->worker->memberships, &ends, sizeof ends, membership);
     return membership;
 }
@@ -65,11 +68,12 @@ static bool membership_new(struct conn *conn, struct group *group)
 {
     struct worker *worker = conn->worker;
     struct membership *membership = mem_zalloc(sizeof *membership);
-    if (!membership)
+
+    if (membership == NULL)
         return false;
     membership->ends = (struct membership_ends){group, conn};
     HASH_ADD(hh, worker->memberships, ends, sizeof membership->ends, membership);
-    if (!membership->hh.tbl) {
+    if (membership->hh.tbl == NULL) {
         mem_free(membership);
         return false;
     }
@@ -84,6 +88,7 @@ static void membership_free(struct membership *membership)
 {
     struct group *group = membership->ends.group;
     struct worker *worker = membership->ends.conn->worker;
+
     if (group->next == membership)
         group->next = TAILQ_NEXT(membership, in_group);
     TAILQ_REMOVE(&group->members, membership, in_group);
@@ -100,11 +105,11 @@ enum group_result group_add(struct conn *conn, struct slice name)
         return GROUP_BAD_NAME;
     struct worker *worker = conn->worker;
     struct group *group = group_find(worker, name);
-    if (!group)
+    if (group == NULL)
         group = group_new(worker, name);
-    if (!group)
+    if (group == NULL)
         return GROUP_NO_MEMORY;
-    if (membership_find(conn, group) || membership_new(conn, group))
+    if (membership_find(conn, group) != NULL || membership_new(conn, group))
         return GROUP_DONE;
     group_free_if_empty(worker, group);
     return GROUP_NO_MEMORY;
@@ -115,8 +120,8 @@ enum group_result group_discard(struct conn *conn, struct slice name)
     if (!layer_group_valid(name))
         return GROUP_BAD_NAME;
     struct group *group = group_find(conn->worker, name);
-    struct membership *membership = group ? membership_find(conn, group) : NULL;
-    if (membership)
+    struct membership *membership = group != NULL ? membership_find(conn, group) : NULL;
+    if (membership != NULL)
         membership_free(membership);
     return GROUP_DONE;
 }
@@ -124,9 +129,10 @@ enum group_result group_discard(struct conn *conn, struct slice name)
 void group_leave_all(struct conn *conn)
 {
     struct membership *membership;
+
     while ((membership = LIST_FIRST(&conn->memberships)) != NULL)
         membership_free(membership);
-    if (!conn->channel || !conn->channel->hh.tbl)
+    if (conn->channel == NULL || conn->channel->hh.tbl == NULL)
         return;
     layer_channel_shut(conn->worker->server->layer, conn->channel->name);
     HASH_DEL(conn->worker->channels, conn->channel);
@@ -143,7 +149,8 @@ void group_walk_begin(struct group *group)
 struct membership *group_walk_next(struct group *group)
 {
     struct membership *membership = group->next;
-    if (membership)
+
+    if (membership != NULL)
         group->next = TAILQ_NEXT(membership, in_group);
     return membership;
 }
@@ -161,7 +168,8 @@ static struct channel *channel_new(struct conn *conn)
 {
     struct worker *worker = conn->worker;
     struct channel *channel = mem_zalloc(sizeof *channel);
-    if (!channel)
+
+    if (channel == NULL)
         return NULL;
     channel->conn = conn;
     if (!layer_new_channel(worker->server->layer, channel->name))
@@ -169,7 +177,7 @@ static struct channel *channel_new(struct conn *conn)
     if (conn_left(conn)) /* a name for its last callbacks; nothing sent to it arrives */
         return channel;
     HASH_ADD_STR(worker->channels, name, channel);
-    if (!channel->hh.tbl)
+    if (channel->hh.tbl == NULL)
         goto fail;
     if (layer_channel_open(worker->server->layer, worker->loop, channel->name))
         return channel;
@@ -181,14 +189,15 @@ fail:
 
 const char *channel_name(struct conn *conn)
 {
-    if (!conn->channel)
+    if (conn->channel == NULL)
         conn->channel = channel_new(conn);
-    return conn->channel ? conn->channel->name : NULL;
+    return conn->channel != NULL ? conn->channel->name : NULL;
 }
 
 struct conn *channel_find(struct worker *worker, struct slice name)
 {
     struct channel *channel;
+
     HASH_FIND(hh, worker->channels, name.data, name.size, channel);
-    return channel ? channel->conn : NULL;
+    return channel != NULL ? channel->conn : NULL;
 }

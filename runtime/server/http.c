@@ -37,6 +37,7 @@ static void exchange_log(const struct exchange *exchange, unsigned status, uint6
                          const char *why)
 {
     char peer[CONN_PEER_SIZE];
+
     log_write(status >= 400 ? LOG_WARN : LOG_INFO, "http.request",
               LOG_STRN("method", exchange->request->method.data, exchange->request->method.size),
               LOG_STRN("path", exchange->path.data, exchange->path.size), LOG_INT("status", status),
@@ -64,6 +65,7 @@ static void answer(const struct exchange *exchange, unsigned status, struct slic
                    const char *why)
 {
     struct text out = {0};
+
     exchange_log(exchange, status, 0, why);
     http_reply_text(&out, status, fields, (struct slice){0}, exchange->head_only,
                     exchange->keep_alive);
@@ -75,7 +77,8 @@ void http_refuse(struct conn *conn, const struct http_request *request, unsigned
 {
     struct text out = {0};
     const char *fields = status == 426 ? "Sec-WebSocket-Version: 13\r\n" : "";
-    struct slice method = request ? request->method : (struct slice){0};
+    struct slice method = request != NULL ? request->method : (struct slice){0};
+
     conn_log(conn, LOG_WARN, "http.refused", LOG_INT("status", status), LOG_STR("why", why),
              LOG_STRN("method", method.data, method.size));
     http_reply_text(&out, status, slice_of(fields), (struct slice){0}, false, false);
@@ -89,6 +92,7 @@ static void send_file(const struct exchange *exchange, struct files_answer *foun
     struct conn *conn = exchange->conn;
     struct text out = {0};
     bool body = found->fd >= 0 && !exchange->head_only && found->size > 0;
+
     http_reply_head(&out, found->status, (struct slice){found->fields.data, found->fields.size},
                     found->size, exchange->keep_alive);
     reply(conn, &out, exchange->keep_alive);
@@ -106,6 +110,7 @@ static void serve_file(const struct exchange *exchange, const struct mount *moun
                        struct slice rest)
 {
     struct files_answer found;
+
     if (!files_answer(mount->files, exchange->request, rest, &found)) {
         conn_cut(exchange->conn, "no memory");
         return;
@@ -133,6 +138,7 @@ static void explain_missing(const struct exchange *exchange, char *why, size_t s
     struct text other = {0};
     struct slice rest;
     bool slash = exchange->path.size > 1 && exchange->path.data[exchange->path.size - 1] == '/';
+
     text_add(&other, exchange->path.data, exchange->path.size - (slash ? 1 : 0));
     if (!slash)
         text_add_byte(&other, '/');
@@ -141,8 +147,9 @@ static void explain_missing(const struct exchange *exchange, char *why, size_t s
                      : config_route(config, exchange->request->upgrade,
                                     (struct slice){other.data, other.size}, &rest, captures);
     snprintf(why, size, "no mount takes this path");
-    if (mount) {
+    if (mount != NULL) {
         unsigned line, column;
+
         diag_locate(&config->source, mount->place.offset, &line, &column);
         snprintf(why, size, "no mount takes this path; %s:%u takes it %s a trailing \"/\"",
                  config->source.name, line, slash ? "without" : "with");
@@ -156,8 +163,9 @@ static void serve_missing(const struct exchange *exchange)
     struct pattern_capture captures[PATTERN_CAPTURES_MAX];
     struct slice rest;
     char why[512];
+
     if (!exchange->request->upgrade &&
-        config_route(config, true, exchange->path, &rest, captures)) {
+        config_route(config, true, exchange->path, &rest, captures) != NULL) {
         answer(exchange, 426, SLICE("Upgrade: websocket\r\n"), "this path is a websocket");
         return;
     }
@@ -175,6 +183,7 @@ static bool find_stranger(const struct origins *origins, const struct http_reque
     struct slice rest = request->fields;
     struct http_field field;
     bool any = false;
+
     while (http_next_field(&rest, &field)) {
         if (!slice_equal_nocase(field.name, SLICE("Origin")))
             continue;
@@ -190,9 +199,11 @@ static bool find_stranger(const struct origins *origins, const struct http_reque
 static const char *local_address(const struct conn *conn, char *text, size_t size)
 {
     struct conn local = {.is_unix = conn->is_unix};
+
     if (conn->is_unix) {
         struct sockaddr_un name = {0};
         socklen_t length = sizeof name;
+
         if (getsockname(conn->fd, (struct sockaddr *)&name, &length) != 0)
             name.sun_path[0] = '\0';
         snprintf(text, size, "%s", name.sun_path);
@@ -210,15 +221,16 @@ static const char *local_address(const struct conn *conn, char *text, size_t siz
 static bool origin_allowed(const struct exchange *exchange, const struct mount *mount)
 {
     struct slice origin;
+
     if (!find_stranger(mount->config->origins, exchange->request, &origin))
         return true;
     char why[256];
     struct text mend = {0};
     snprintf(why, sizeof why, "origin \"%.*s\" is not allowed", (int)origin.size,
-             origin.data ? origin.data : "");
+             origin.data != NULL ? origin.data : "");
     origins_mend(mount->config->origins, origin, &mend);
     log_write(LOG_WARN, "origin.refused", LOG_STR("mount", mount->config->route),
-              LOG_STRN("origin", origin.data ? origin.data : "", origin.size),
+              LOG_STRN("origin", origin.data != NULL ? origin.data : "", origin.size),
               LOG_STRN("host", exchange->request->host.data, exchange->request->host.size),
               LOG_STR("allow", mend.failed ? NULL : mend.data));
     text_free(&mend);
@@ -232,10 +244,11 @@ static bool conn_attach(struct conn *conn, struct mount *mount, const struct exc
 {
     char peer[CONN_PEER_SIZE], local[sizeof(struct sockaddr_un)];
     size_t state_size = generation_consumer(mount->generation)->state_size;
+
     conn->scope = scope_new(exchange->request, exchange->path, mount->config->pattern, captures,
                             conn_peer(conn, peer), local_address(conn, local, sizeof local), false);
     conn->state_bytes = mem_zalloc(state_size > 0 ? state_size : 1);
-    if (!conn->scope || !conn->state_bytes)
+    if (conn->scope == NULL || conn->state_bytes == NULL)
         return false;
     conn->mount = mount;
     conn->routing = routing_ref(mount->routing);
@@ -248,11 +261,13 @@ static void serve_upgrade(struct exchange *exchange, struct mount *mount,
 {
     const char *why = NULL;
     unsigned status = handshake_check(exchange->request, &why);
+
     exchange->keep_alive = false;
     if (status != 0) {
         const char *fields = status == 426   ? "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
                              : status == 405 ? "Allow: GET\r\n"
                                              : "";
+
         answer(exchange, status, slice_of(fields), why);
         return;
     }
@@ -284,6 +299,7 @@ void http_serve(struct conn *conn, const struct http_request *request)
         .keep_alive = request->keep_alive && request->body == 0 && !request->chunked &&
                       !conn->worker->stopping,
     };
+
     if (!uri_decode_path(request->path, &path)) {
         text_free(&path);
         conn_cut(conn, "no memory");
@@ -293,7 +309,7 @@ void http_serve(struct conn *conn, const struct http_request *request)
     const struct routing *routing = conn->worker->routing;
     const struct mount_config *found =
         config_route(routing->config, request->upgrade, exchange.path, &rest, captures);
-    if (!found)
+    if (found == NULL)
         serve_missing(&exchange);
     else if (request->upgrade)
         serve_upgrade(&exchange, routing_mount(routing, found), captures);
@@ -307,7 +323,8 @@ void http_serve(struct conn *conn, const struct http_request *request)
 /* Of the mount's own list, in its order, the first that the client offers. */
 static struct slice choose_subprotocol(const struct conn *conn, const struct http_request *request)
 {
-    for (const char *const *name = conn->mount->config->subprotocols; name && *name; name++) {
+    for (const char *const *name = conn->mount->config->subprotocols; name != NULL && *name != NULL;
+         name++) {
         if (handshake_offers(request, slice_of(*name)))
             return slice_of(*name);
     }
@@ -318,11 +335,12 @@ void http_accept(struct conn *conn, struct slice subprotocol)
 {
     struct http_request request;
     char key[HANDSHAKE_ACCEPT_SIZE];
+
     if (!scope_request(conn->scope, &request)) {
         http_deny(conn, 500, (struct slice){0});
         return;
     }
-    if (!subprotocol.data) {
+    if (subprotocol.data == NULL) {
         subprotocol = choose_subprotocol(conn, &request);
     } else if (!handshake_offers(&request, subprotocol)) {
         conn_log(conn, LOG_ERROR, "accept.refused", LOG_STR("why", "subprotocol was not offered"),
@@ -337,7 +355,7 @@ void http_accept(struct conn *conn, struct slice subprotocol)
     }
     text_addf(&fields, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n",
               key);
-    if (subprotocol.data)
+    if (subprotocol.data != NULL)
         text_addf(&fields, "Sec-WebSocket-Protocol: %.*s\r\n", (int)subprotocol.size,
                   subprotocol.data);
     text_add(&fields, conn->response.data, conn->response.size);
@@ -354,6 +372,7 @@ void http_accept(struct conn *conn, struct slice subprotocol)
 void http_deny(struct conn *conn, unsigned status, struct slice body)
 {
     struct text out = {0};
+
     conn_log(conn, LOG_INFO, "conn.denied", LOG_INT("status", status));
     atomic_fetch_add(&conn->mount->refused, 1);
     http_reply_text(&out, status, (struct slice){conn->response.data, conn->response.size}, body,

@@ -45,7 +45,8 @@ static void alarm_run(struct loop *loop, struct timer *timer)
 void alarm_add(struct conn *conn, uint64_t id, uint32_t ms, struct layer_event *event)
 {
     struct alarm *alarm = conn_left(conn) ? NULL : mem_zalloc(sizeof *alarm);
-    if (!alarm) {
+
+    if (alarm == NULL) {
         layer_event_unref(event);
         if (!conn_left(conn))
             conn_cut(conn, "no memory");
@@ -62,6 +63,7 @@ void alarm_add(struct conn *conn, uint64_t id, uint32_t ms, struct layer_event *
 void alarm_remove(struct conn *conn, uint64_t id)
 {
     struct alarm *alarm;
+
     LIST_FOREACH (alarm, &conn->alarms, link) {
         if (alarm->id == id) {
             alarm_free(alarm);
@@ -92,7 +94,7 @@ struct deferred {
 
 static void deferred_free(struct deferred *deferred)
 {
-    if (deferred->result)
+    if (deferred->result != NULL)
         layer_event_unref(deferred->result);
     generation_unref(deferred->generation);
     text_free(&deferred->argument);
@@ -106,7 +108,7 @@ static void deferred_back(struct loop *loop, struct loop_message *message)
         (struct deferred *)((char *)message - offsetof(struct deferred, back));
     struct conn *conn = deferred->conn;
     conn->pins--;
-    if (deferred->result)
+    if (deferred->result != NULL)
         dispatch_event(conn, deferred->result);
     deferred_free(deferred);
     conn_ready(conn);
@@ -117,6 +119,7 @@ static struct layer_event *result_event(struct deferred *deferred, struct json_o
 {
     struct text body = {0};
     struct layer_event *event = NULL;
+
     if (!msgpack_encode(value, &body))
         event_refuse(deferred->mount, DROP_BAD_EVENT, (struct slice){0},
                      "what the job returned is no event");
@@ -132,11 +135,12 @@ static void deferred_run(struct job *job)
     struct deferred *deferred = (struct deferred *)job;
     struct json_object *argument = NULL;
     struct call call = {.mount = deferred->mount, .callback = "job", .on_pool = true};
+
     if (msgpack_decode(deferred->argument.data, deferred->argument.size, &argument)) {
         call_begin(&call, NULL);
         struct json_object *result = deferred->run(argument);
         call_end(&call, NULL);
-        if (result)
+        if (result != NULL)
             deferred->result = result_event(deferred, result);
         json_object_put(result);
     }
@@ -147,7 +151,8 @@ void later_defer(struct conn *conn, sluice_job *job, struct generation *generati
                  struct slice argument)
 {
     struct deferred *deferred = conn_left(conn) ? NULL : mem_zalloc(sizeof *deferred);
-    if (!deferred) {
+
+    if (deferred == NULL) {
         if (!conn_left(conn))
             conn_cut(conn, "no memory");
         return;

@@ -58,6 +58,7 @@ static int socket_bind(const union any_address *address, socklen_t size, bool sh
 {
     int on = 1;
     int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -78,6 +79,7 @@ static int socket_bind(const union any_address *address, socklen_t size, bool sh
 static bool address_is_free(union any_address *address, socklen_t size)
 {
     int fd = socket_bind(address, size, false);
+
     if (fd < 0)
         return false;
     getsockname(fd, &address->any, &size); /* a port of 0 becomes the one that was chosen */
@@ -90,6 +92,7 @@ static bool resolve(const struct listen_config *config, union any_address *addre
     const char *host = strcmp(config->host, "*") == 0 ? "::" : config->host;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
     char port[8];
+
     snprintf(port, sizeof port, "%u", config->port);
     if (getaddrinfo(host, port, &hints, &found) != 0) {
         errno = EADDRNOTAVAIL;
@@ -105,6 +108,7 @@ static void describe_tcp(struct address *address, const union any_address *bound
 {
     char host[INET6_ADDRSTRLEN] = "";
     bool v6 = bound->any.sa_family == AF_INET6;
+
     if (v6)
         inet_ntop(AF_INET6, &bound->v6.sin6_addr, host, sizeof host);
     else
@@ -117,6 +121,7 @@ static bool open_tcp(const struct listen_config *config, struct address *address
 {
     union any_address bound = {.any = {0}};
     socklen_t size;
+
     if (!resolve(config, &bound, &size) || !address_is_free(&bound, size))
         return false;
     for (unsigned i = 0; i < count; i++) {
@@ -132,6 +137,7 @@ static bool open_tcp(const struct listen_config *config, struct address *address
 static bool remove_stale(const union any_address *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
     if (fd < 0)
         return false;
     int result = connect(fd, &address->any, sizeof address->un);
@@ -151,6 +157,7 @@ static bool remove_stale(const union any_address *address)
 static bool open_unix(const struct listen_config *config, struct address *address, unsigned count)
 {
     union any_address name = {.un = {.sun_family = AF_UNIX}};
+
     if (strlen(config->unix_path) >= sizeof name.un.sun_path) {
         errno = ENAMETOOLONG;
         return false;
@@ -172,19 +179,20 @@ static bool open_unix(const struct listen_config *config, struct address *addres
 
 static void address_close(struct address *address, unsigned count)
 {
-    for (unsigned i = 0; address->fds && i < count; i++) {
-        bool shared = address->unix_path && i > 0;
+    for (unsigned i = 0; address->fds != NULL && i < count; i++) {
+        bool shared = address->unix_path != NULL && i > 0;
+
         if (address->fds[i] >= 0 && !shared)
             close(address->fds[i]);
     }
-    if (address->unix_path)
+    if (address->unix_path != NULL)
         unlink(address->unix_path);
     mem_free(address->fds);
 }
 
 void listeners_close(struct listeners *listeners)
 {
-    if (!listeners)
+    if (listeners == NULL)
         return;
     for (unsigned i = 0; i < listeners->address_count; i++)
         address_close(&listeners->addresses[i], listeners->worker_count);
@@ -197,20 +205,22 @@ static bool address_open(const struct listen_config *config, struct address *add
                          unsigned count)
 {
     address->fds = mem_alloc(count * sizeof *address->fds);
-    if (!address->fds) {
+    if (address->fds == NULL) {
         errno = ENOMEM;
         return false;
     }
     for (unsigned i = 0; i < count; i++)
         address->fds[i] = -1;
-    return config->unix_path ? open_unix(config, address, count) : open_tcp(config, address, count);
+    return config->unix_path != NULL ? open_unix(config, address, count)
+                                     : open_tcp(config, address, count);
 }
 
 struct listeners *listeners_open(const struct config *config, unsigned count, struct diag *diag)
 {
     struct listeners *listeners = mem_zalloc(sizeof *listeners);
     struct address *addresses = mem_zalloc((config->listen_count + 1) * sizeof *addresses);
-    if (!listeners || !addresses) {
+
+    if (listeners == NULL || addresses == NULL) {
         mem_free(listeners);
         mem_free(addresses);
         diag_add(diag, DIAG_ERROR, &config->source, (struct place){0}, NULL, "no memory");
@@ -220,6 +230,7 @@ struct listeners *listeners_open(const struct config *config, unsigned count, st
                                     config->listen_count, addresses};
     for (unsigned i = 0; i < config->listen_count; i++) {
         const struct listen_config *one = &config->listens[i];
+
         if (!address_open(one, &addresses[i], count))
             diag_add(diag, DIAG_ERROR, &config->source, one->place, NULL,
                      "cannot listen on \"%s\": %s", one->address, strerror(errno));
@@ -276,6 +287,7 @@ static void refuse(struct server *server, int fd)
 {
     static const char text[] = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
                                "Content-Length: 0\r\n\r\n";
+
     if (atomic_fetch_add(&server->refused, 1) % 1000 == 0)
         log_write(LOG_WARN, "conn.refused", LOG_STR("why", "as many are open as may be"),
                   LOG_INT("connections", server->connection_limit));
@@ -309,6 +321,7 @@ static void listener_event(evutil_socket_t fd, short what, void *context)
         union any_address peer;
         socklen_t size = sizeof peer;
         int conn = accept4(fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
         if (conn < 0) {
             if (accept_failed(listener, errno))
                 return;
@@ -323,7 +336,8 @@ static void listener_event(evutil_socket_t fd, short what, void *context)
 static bool listener_add(struct worker *worker, int fd, bool is_unix)
 {
     struct listener *listener = mem_zalloc(sizeof *listener);
-    if (!listener)
+
+    if (listener == NULL)
         return false;
     *listener = (struct listener){.next = worker->listeners,
                                   .worker = worker,
@@ -332,8 +346,8 @@ static bool listener_add(struct worker *worker, int fd, bool is_unix)
                                   .resume = {.run = listener_resume}};
     listener->event =
         event_new(loop_base(worker->loop), fd, EV_READ | EV_PERSIST, listener_event, listener);
-    if (!listener->event || event_add(listener->event, NULL) != 0) {
-        if (listener->event)
+    if (listener->event == NULL || event_add(listener->event, NULL) != 0) {
+        if (listener->event != NULL)
             event_free(listener->event);
         mem_free(listener);
         return false;
@@ -346,6 +360,7 @@ bool listener_begin(struct worker *worker, struct listeners *listeners)
 {
     for (unsigned i = 0; i < listeners->address_count; i++) {
         const struct address *address = &listeners->addresses[i];
+
         if (!listener_add(worker, address->fds[loop_index(worker->loop)],
                           address->unix_path != NULL))
             return false;
@@ -355,8 +370,9 @@ bool listener_begin(struct worker *worker, struct listeners *listeners)
 
 void listener_end(struct worker *worker)
 {
-    while (worker->listeners) {
+    while (worker->listeners != NULL) {
         struct listener *listener = worker->listeners;
+
         worker->listeners = listener->next;
         timer_unset(worker->timers, &listener->resume);
         event_free(listener->event);

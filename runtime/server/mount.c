@@ -27,6 +27,7 @@ const char *drop_name(enum drop drop)
         [DROP_JOB] = "pool full",           [DROP_SLOW] = "slow reader",
         [DROP_MISUSE] = "misuse",           [DROP_NO_MEMORY] = "no memory",
     };
+
     return names[drop];
 }
 
@@ -35,6 +36,7 @@ static unsigned hash_of(enum drop drop, struct slice what)
 {
     unsigned hash = 2166136261u ^ (unsigned)drop;
     size_t size = what.size < 128 ? what.size : 128;
+
     for (size_t i = 0; i < size; i++)
         hash = (hash * 16777619u) ^ (unsigned char)what.data[i];
     hash = hash * 16777619u ^ (unsigned)what.size;
@@ -44,7 +46,8 @@ static unsigned hash_of(enum drop drop, struct slice what)
 bool mount_drop(struct mount *mount, enum drop drop, struct slice what)
 {
     static struct mount outside;
-    if (!mount)
+
+    if (mount == NULL)
         mount = &outside;
     atomic_fetch_add_explicit(&mount->dropped[drop], 1, memory_order_relaxed);
     unsigned hash = hash_of(drop, what);
@@ -53,6 +56,7 @@ bool mount_drop(struct mount *mount, enum drop drop, struct slice what)
     for (int i = 0; i < MOUNT_TOLD_MAX; i++) {
         unsigned told = atomic_load(&mount->told[i].what);
         bool recent = told != 0 && now - atomic_load(&mount->told[i].when) < TELL_AGAIN_MS;
+
         if (recent && told == hash)
             return false;
         if (!recent && room < 0)
@@ -69,9 +73,10 @@ bool mount_drop(struct mount *mount, enum drop drop, struct slice what)
 
 static struct generation *generation_of_file(const struct routing *routing, const char *file)
 {
-    for (unsigned i = 0; routing && i < routing->mount_count; i++) {
+    for (unsigned i = 0; routing != NULL && i < routing->mount_count; i++) {
         const struct mount *mount = &routing->mounts[i];
-        if (mount->generation && strcmp(mount->config->file, file) == 0)
+
+        if (mount->generation != NULL && strcmp(mount->config->file, file) == 0)
             return mount->generation;
     }
     return NULL;
@@ -82,14 +87,15 @@ static void open_consumer(struct mount *mount, struct plugin_cache *cache,
 {
     const struct mount_config *config = mount->config;
     struct generation *same = generation_of_file(mount->routing, config->file);
-    if (same) { /* a mount above has it */
+
+    if (same != NULL) { /* a mount above has it */
         mount->generation = generation_ref(same);
         return;
     }
     struct plugin_fault fault = {.message = ""};
     mount->generation =
         generation_open(cache, config->file, generation_of_file(now, config->file), &fault);
-    if (!mount->generation)
+    if (mount->generation == NULL)
         diag_add(diag, DIAG_ERROR, &mount->routing->config->source, config->file_place,
                  fault.hint[0] ? fault.hint : NULL, "cannot load \"%s\": %s", config->file_name,
                  fault.message);
@@ -99,8 +105,9 @@ static void open_files(struct mount *mount, struct diag *diag)
 {
     const struct mount_config *config = mount->config;
     bool directory = config->kind == MOUNT_DIR;
+
     mount->files = files_open(config->file, directory, config->max_age, config->csp);
-    if (!mount->files)
+    if (mount->files == NULL)
         diag_add(diag, DIAG_ERROR, &mount->routing->config->source, config->file_place, NULL,
                  "cannot open %s \"%s\": %s", directory ? "directory" : "file", config->file_name,
                  strerror(errno));
@@ -109,9 +116,9 @@ static void open_files(struct mount *mount, struct diag *diag)
 static void routing_free(struct routing *routing)
 {
     for (unsigned i = 0; i < routing->mount_count; i++) {
-        if (routing->mounts[i].generation)
+        if (routing->mounts[i].generation != NULL)
             generation_unref(routing->mounts[i].generation);
-        if (routing->mounts[i].files)
+        if (routing->mounts[i].files != NULL)
             files_close(routing->mounts[i].files);
     }
     config_unref(routing->config);
@@ -123,7 +130,8 @@ static struct routing *routing_of(struct config *config)
 {
     struct routing *routing = mem_zalloc(sizeof *routing);
     struct mount *mounts = mem_zalloc((config->mount_count + 1) * sizeof *mounts);
-    if (!routing || !mounts) {
+
+    if (routing == NULL || mounts == NULL) {
         mem_free(routing);
         mem_free(mounts);
         return NULL;
@@ -143,12 +151,14 @@ struct routing *routing_new(struct config *config, struct plugin_cache *cache,
                             const struct routing *now, struct diag *diag)
 {
     struct routing *routing = routing_of(config);
-    if (!routing) {
+
+    if (routing == NULL) {
         diag_add(diag, DIAG_ERROR, &config->source, (struct place){0}, NULL, "no memory");
         return NULL;
     }
     for (unsigned i = 0; i < routing->mount_count; i++) {
-        if (!routing->mounts[i].config->file) /* routing.conf has mistakes, and this is one */
+        if (routing->mounts[i].config->file ==
+            NULL) /* routing.conf has mistakes, and this is one */
             continue;
         if (routing->mounts[i].config->kind == MOUNT_WS)
             open_consumer(&routing->mounts[i], cache, now, diag);
@@ -165,7 +175,8 @@ bool routing_load(struct routing *routing, struct diag *diag)
 {
     for (unsigned i = 0; i < routing->mount_count; i++) {
         struct mount *mount = &routing->mounts[i];
-        if (!mount->generation || generation_load(mount->generation, NULL))
+
+        if (mount->generation == NULL || generation_load(mount->generation, NULL))
             continue;
         diag_add(diag, DIAG_ERROR, &routing->config->source, mount->config->file_place,
                  "what the consumer logged may say why",
@@ -203,13 +214,14 @@ struct routing *routing_ref(struct routing *routing)
 
 void routing_unref(struct routing *routing)
 {
-    if (!routing || atomic_fetch_sub_explicit(&routing->references, 1, memory_order_acq_rel) > 1)
+    if (routing == NULL ||
+        atomic_fetch_sub_explicit(&routing->references, 1, memory_order_acq_rel) > 1)
         return;
     pthread_mutex_lock(&idle.lock);
     routing->next_idle = idle.first;
     idle.first = routing;
     pthread_mutex_unlock(&idle.lock);
-    if (idle.wake)
+    if (idle.wake != NULL)
         idle.wake(idle.context);
 }
 
@@ -220,8 +232,9 @@ unsigned routing_reap(void)
     idle.first = NULL;
     pthread_mutex_unlock(&idle.lock);
     unsigned count = 0;
-    for (; routing; count++) {
+    for (; routing != NULL; count++) {
         struct routing *next = routing->next_idle;
+
         routing_free(routing);
         routing = next;
     }

@@ -27,6 +27,7 @@ static const char *operation_name(enum operation_kind kind)
         [OPERATION_SEND] = "group_send",     [OPERATION_AFTER] = "after",
         [OPERATION_CANCEL] = "cancel",       [OPERATION_DEFER] = "defer",
     };
+
     return names[kind];
 }
 
@@ -36,9 +37,10 @@ static void misused(struct conn *conn, const struct operation *operation, enum d
 {
     const struct call *call = call_current();
     const char *name = operation_name(operation->kind);
+
     if (mount_drop(conn->mount, drop, slice_of(name)))
         conn_log(conn, LOG_WARN, "call.ignored", LOG_STR("call", name), LOG_STR("why", why),
-                 LOG_STR("callback", call ? call->callback : NULL),
+                 LOG_STR("callback", call != NULL ? call->callback : NULL),
                  LOG_STR("consumer", generation_name(conn->generation)));
 }
 
@@ -56,6 +58,7 @@ static bool is_unanswered(struct conn *conn, const struct operation *operation)
 static void apply_deny(struct conn *conn, const struct operation *operation)
 {
     unsigned status = (unsigned)operation->number;
+
     if (status < 200 || status > 599) {
         misused(conn, operation, DROP_MISUSE, "a status is 200 to 599; 403 is sent");
         status = 403;
@@ -84,6 +87,7 @@ static void apply_close(struct conn *conn, const struct operation *operation)
 {
     unsigned code = (unsigned)operation->number;
     struct slice reason = operation->first;
+
     if (conn->state != CONN_OPEN && conn->state != CONN_CONNECTING)
         return;
     if (conn->state == CONN_OPEN && (operation->number > 4999 || !message_code_allowed(code))) {
@@ -125,6 +129,7 @@ static void apply_event(struct conn *conn, const struct operation *operation)
 {
     struct layer_event *event = operation->event;
     bool group = event->target == LAYER_GROUP;
+
     /* A group without members is nobody's fault; a channel's sender wants to know. */
     if (!layer_send(conn->worker->server->layer, event) && !group)
         misused(conn, operation, DROP_CLOSED, "no such channel");
@@ -197,7 +202,7 @@ static void carried_run(struct loop *loop, struct loop_message *message)
 
 static struct slice carry(char **room, struct slice bytes)
 {
-    if (!bytes.data)
+    if (bytes.data == NULL)
         return bytes;
     struct slice copy = {*room, bytes.size};
     if (bytes.size > 0)
@@ -209,9 +214,9 @@ static struct slice carry(char **room, struct slice bytes)
 
 static void operation_lose(struct conn *conn, const struct operation *operation)
 {
-    if (operation->event)
+    if (operation->event != NULL)
         layer_event_unref(operation->event);
-    if (operation->generation)
+    if (operation->generation != NULL)
         generation_unref(operation->generation);
     atomic_store(&conn->starved, true); /* the loop cuts it when the callback returns */
 }
@@ -220,7 +225,8 @@ static void operation_post(struct conn *conn, const struct operation *operation)
 {
     struct carried *carried =
         mem_alloc(sizeof *carried + operation->first.size + operation->second.size + 2);
-    if (!carried) {
+
+    if (carried == NULL) {
         operation_lose(conn, operation);
         return;
     }

@@ -40,7 +40,8 @@ enum { BLOCK_ROOM = BLOCK_SIZE - sizeof(struct outbox_chunk) };
 struct batch *batch_new(void)
 {
     struct batch *batch = mem_zalloc(sizeof *batch);
-    if (batch)
+
+    if (batch != NULL)
         batch->references = 1;
     return batch;
 }
@@ -53,7 +54,7 @@ struct batch *batch_ref(struct batch *batch)
 
 void batch_unref(struct batch *batch)
 {
-    if (!batch || --batch->references > 0)
+    if (batch == NULL || --batch->references > 0)
         return;
     text_free(&batch->bytes);
     mem_free(batch);
@@ -62,7 +63,8 @@ void batch_unref(struct batch *batch)
 bool batch_frame(struct batch *batch, enum frame_opcode opcode, struct slice payload)
 {
     uint8_t *out = (uint8_t *)text_reserve(&batch->bytes, FRAME_HEADER_MAX + payload.size);
-    if (!out)
+
+    if (out == NULL)
         return false;
     size_t header = frame_write(out, opcode, 0, payload.size);
     if (payload.size > 0)
@@ -75,19 +77,21 @@ bool batch_frame(struct batch *batch, enum frame_opcode opcode, struct slice pay
 
 static const uint8_t *chunk_data(const struct outbox_chunk *chunk)
 {
-    return chunk->batch ? (const uint8_t *)chunk->batch->bytes.data + chunk->offset : chunk->bytes;
+    return chunk->batch != NULL ? (const uint8_t *)chunk->batch->bytes.data + chunk->offset
+                                : chunk->bytes;
 }
 
 static struct outbox_chunk *block_take(struct outbox_pool *pool)
 {
     struct outbox_chunk *chunk = pool->free;
-    if (chunk) {
+
+    if (chunk != NULL) {
         pool->free = chunk->next;
         pool->count--;
         return chunk;
     }
     chunk = mem_alloc(BLOCK_SIZE);
-    if (chunk)
+    if (chunk != NULL)
         chunk->room = BLOCK_ROOM;
     return chunk;
 }
@@ -106,8 +110,9 @@ static void chunk_free(struct outbox_chunk *chunk, struct outbox_pool *pool)
 
 void outbox_pool_free(struct outbox_pool *pool)
 {
-    while (pool->free) {
+    while (pool->free != NULL) {
         struct outbox_chunk *chunk = pool->free;
+
         pool->free = chunk->next;
         mem_free(chunk);
     }
@@ -117,7 +122,7 @@ void outbox_pool_free(struct outbox_pool *pool)
 static void chunk_append(struct outbox *outbox, struct outbox_chunk *chunk)
 {
     chunk->next = NULL;
-    if (outbox->last)
+    if (outbox->last != NULL)
         outbox->last->next = chunk;
     else
         outbox->first = chunk;
@@ -130,16 +135,18 @@ static struct outbox_chunk *chunk_with_room(struct outbox *outbox, struct outbox
                                             size_t size, bool plain)
 {
     struct outbox_chunk *chunk = outbox->last;
-    if (chunk && !chunk->batch && chunk->plain == plain && chunk->room - chunk->size >= size)
+
+    if (chunk != NULL && chunk->batch == NULL && chunk->plain == plain &&
+        chunk->room - chunk->size >= size)
         return chunk;
     if (size <= BLOCK_ROOM) {
         chunk = block_take(pool);
     } else {
         chunk = mem_alloc(sizeof *chunk + size);
-        if (chunk)
+        if (chunk != NULL)
             chunk->room = size;
     }
-    if (!chunk)
+    if (chunk == NULL)
         return NULL;
     chunk->size = 0;
     chunk->batch = NULL;
@@ -165,7 +172,8 @@ bool outbox_frame(struct outbox *outbox, struct outbox_pool *pool, enum frame_op
     uint8_t header[FRAME_HEADER_MAX];
     size_t header_size = frame_write(header, opcode, 0, payload.size);
     struct outbox_chunk *chunk = chunk_with_room(outbox, pool, header_size + payload.size, false);
-    if (!chunk)
+
+    if (chunk == NULL)
         return false;
     chunk_copy(outbox, chunk, header, header_size);
     chunk_copy(outbox, chunk, payload.data, payload.size);
@@ -175,7 +183,8 @@ bool outbox_frame(struct outbox *outbox, struct outbox_pool *pool, enum frame_op
 bool outbox_bytes(struct outbox *outbox, struct outbox_pool *pool, struct slice bytes)
 {
     struct outbox_chunk *chunk = chunk_with_room(outbox, pool, bytes.size, true);
-    if (!chunk)
+
+    if (chunk == NULL)
         return false;
     chunk_copy(outbox, chunk, bytes.data, bytes.size);
     return true;
@@ -185,7 +194,8 @@ static bool batch_copy(struct outbox *outbox, struct outbox_pool *pool, const st
                        size_t offset, size_t size)
 {
     struct outbox_chunk *chunk = chunk_with_room(outbox, pool, size, false);
-    if (!chunk)
+
+    if (chunk == NULL)
         return false;
     chunk_copy(outbox, chunk, batch->bytes.data + offset, size);
     return true;
@@ -197,7 +207,7 @@ bool outbox_batch(struct outbox *outbox, struct outbox_pool *pool, struct batch 
     if (size <= BATCH_COPIED)
         return batch_copy(outbox, pool, batch, offset, size);
     struct outbox_chunk *chunk = mem_alloc(sizeof *chunk);
-    if (!chunk)
+    if (chunk == NULL)
         return false;
     chunk->plain = false;
     chunk->batch = batch_ref(batch);
@@ -220,11 +230,12 @@ static void outbox_advance(struct outbox *outbox, struct outbox_pool *pool, size
 {
     outbox->size -= count;
     outbox->written += count;
-    while (outbox->first && outbox->written >= outbox->first->size) {
+    while (outbox->first != NULL && outbox->written >= outbox->first->size) {
         struct outbox_chunk *chunk = outbox->first;
+
         outbox->written -= chunk->size;
         outbox->first = chunk->next;
-        if (!outbox->first)
+        if (outbox->first == NULL)
             outbox->last = NULL;
         chunk_free(chunk, pool);
     }
@@ -234,7 +245,9 @@ static unsigned outbox_gather(const struct outbox *outbox, struct iovec *iov, un
 {
     unsigned count = 0;
     size_t skip = outbox->written;
-    for (struct outbox_chunk *chunk = outbox->first; chunk && count < most; chunk = chunk->next) {
+
+    for (struct outbox_chunk *chunk = outbox->first; chunk != NULL && count < most;
+         chunk = chunk->next) {
         iov[count].iov_base = (void *)(chunk_data(chunk) + skip);
         iov[count].iov_len = chunk->size - skip;
         skip = 0;
@@ -248,10 +261,12 @@ static unsigned outbox_gather(const struct outbox *outbox, struct iovec *iov, un
 static ssize_t send_some(int fd, struct iovec *iov, unsigned count)
 {
     struct msghdr message = {.msg_iov = iov, .msg_iovlen = count};
+
     for (;;) {
         ssize_t sent = count == 1
                            ? send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
                            : sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+
         if (sent >= 0)
             return sent;
         if (errno != EINTR)
@@ -262,6 +277,7 @@ static ssize_t send_some(int fd, struct iovec *iov, unsigned count)
 static size_t iov_size(const struct iovec *iov, unsigned count)
 {
     size_t size = 0;
+
     for (unsigned i = 0; i < count; i++)
         size += iov[i].iov_len;
     return size;
@@ -269,11 +285,12 @@ static size_t iov_size(const struct iovec *iov, unsigned count)
 
 enum outbox_result outbox_write(struct outbox *outbox, struct outbox_pool *pool, int fd)
 {
-    while (outbox->first) {
+    while (outbox->first != NULL) {
         struct iovec iov[IOV_MOST];
         unsigned count = outbox_gather(outbox, iov, IOV_MOST);
         size_t offered = iov_size(iov, count);
         ssize_t sent = send_some(fd, iov, count);
+
         if (sent < 0)
             return OUTBOX_BROKEN;
         outbox_advance(outbox, pool, (size_t)sent);
@@ -288,6 +305,7 @@ enum outbox_result outbox_write_frame(struct outbox *outbox, struct outbox_pool 
 {
     uint8_t header[FRAME_HEADER_MAX];
     size_t header_size = frame_write(header, opcode, 0, payload.size);
+
     *memory = true;
     enum outbox_result before = outbox_write(outbox, pool, fd);
     if (before == OUTBOX_BROKEN)
@@ -296,6 +314,7 @@ enum outbox_result outbox_write_frame(struct outbox *outbox, struct outbox_pool 
     if (before == OUTBOX_EMPTY) {
         struct iovec iov[] = {{header, header_size}, {(void *)payload.data, payload.size}};
         ssize_t taken = send_some(fd, iov, 2);
+
         if (taken < 0)
             return OUTBOX_BROKEN;
         sent = (size_t)taken;
@@ -304,7 +323,7 @@ enum outbox_result outbox_write_frame(struct outbox *outbox, struct outbox_pool 
         return OUTBOX_EMPTY;
     /* The whole frame is kept, its front marked as written, so that a frame's beginning is always
      * at hand to whoever walks the chunks. */
-    bool first = !outbox->first;
+    bool first = outbox->first == NULL;
     if (!outbox_frame(outbox, pool, opcode, payload)) {
         *memory = false;
         return OUTBOX_WAITING;
@@ -319,10 +338,11 @@ enum outbox_result outbox_write_batch(struct outbox *outbox, struct outbox_pool 
 {
     *memory = true;
     size_t sent = 0;
-    bool first = !outbox->first;
+    bool first = outbox->first == NULL;
     if (first) {
         struct iovec iov = {batch->bytes.data + offset, size};
         ssize_t taken = send_some(fd, &iov, 1);
+
         if (taken < 0)
             return OUTBOX_BROKEN;
         sent = (size_t)taken;
@@ -345,9 +365,11 @@ enum outbox_result outbox_write_batch(struct outbox *outbox, struct outbox_pool 
 static size_t frame_end(const struct outbox_chunk *chunk, size_t offset)
 {
     size_t at = 0;
+
     while (at < offset && at < chunk->size) {
         struct frame frame;
         const char *why;
+
         if (frame_parse(chunk_data(chunk) + at, chunk->size - at, &frame, &why) != FRAME_DONE)
             return chunk->size;
         at += frame.header_size + (size_t)frame.length;
@@ -364,17 +386,19 @@ size_t outbox_drop_unstarted(struct outbox *outbox, struct outbox_pool *pool)
 {
     struct outbox_chunk *last = NULL, *chunk = outbox->first;
     size_t before = outbox->size, kept = 0;
-    for (; chunk && is_kept(outbox, chunk); chunk = chunk->next) {
+
+    for (; chunk != NULL && is_kept(outbox, chunk); chunk = chunk->next) {
         if (!chunk->plain)
             chunk->size = frame_end(chunk, outbox->written);
         kept += chunk->size;
         last = chunk;
     }
     outbox->last = last;
-    *(last ? &last->next : &outbox->first) = NULL;
+    *(last != NULL ? &last->next : &outbox->first) = NULL;
     outbox->size = kept - outbox->written;
-    while (chunk) {
+    while (chunk != NULL) {
         struct outbox_chunk *next = chunk->next;
+
         chunk_free(chunk, pool);
         chunk = next;
     }
@@ -384,8 +408,9 @@ size_t outbox_drop_unstarted(struct outbox *outbox, struct outbox_pool *pool)
 
 void outbox_free(struct outbox *outbox, struct outbox_pool *pool)
 {
-    while (outbox->first) {
+    while (outbox->first != NULL) {
         struct outbox_chunk *chunk = outbox->first;
+
         outbox->first = chunk->next;
         chunk_free(chunk, pool);
     }

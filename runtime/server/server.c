@@ -23,6 +23,7 @@ enum { RESERVED_FILES = 64 }; /* descriptors that are not connections: logs, fil
 static unsigned loop_count_of(const struct config *config)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
     if (config->loops > 0)
         return config->loops;
     return cores > 0 ? (unsigned)cores : 1;
@@ -32,6 +33,7 @@ static unsigned loop_count_of(const struct config *config)
 static unsigned connection_limit_of(const struct config *config)
 {
     struct rlimit files;
+
     if (config->server.connections > 0)
         return config->server.connections;
     if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur <= 2 * RESERVED_FILES)
@@ -43,6 +45,7 @@ static unsigned connection_limit_of(const struct config *config)
 static void wake_workers(void *context)
 {
     struct server *server = context;
+
     for (unsigned i = 0; i < server->worker_count; i++)
         worker_pool_has_room(server->workers[i]);
 }
@@ -51,11 +54,12 @@ static bool make_workers(struct server *server, unsigned count)
 {
     server->workers = mem_zalloc(count * sizeof(struct worker *));
     server->loops = mem_zalloc(count * sizeof(struct loop *));
-    if (!server->workers || !server->loops)
+    if (server->workers == NULL || server->loops == NULL)
         return false;
     for (; server->worker_count < count; server->worker_count++) {
         struct worker *worker = worker_new(server, server->worker_count, server->routing);
-        if (!worker)
+
+        if (worker == NULL)
             return false;
         server->workers[server->worker_count] = worker;
         server->loops[server->worker_count] = worker->loop;
@@ -69,7 +73,7 @@ static bool make_parts(struct server *server, const struct config *config)
         return false;
     server->layer = layer_local_new(server->loops, server->worker_count, fanout_deliver, server);
     server->jobs = jobs_new(config->pool_threads, config->pool_queue, NULL);
-    if (!server->layer || !server->jobs)
+    if (server->layer == NULL || server->jobs == NULL)
         return false;
     jobs_on_room(server->jobs, wake_workers, server);
     return true;
@@ -79,14 +83,15 @@ struct server *server_new(struct plugin_cache *cache, struct routing *routing, s
 {
     struct server *server = mem_zalloc(sizeof *server);
     const struct config *config = routing->config;
-    if (server) {
+
+    if (server != NULL) {
         server->cache = cache;
         server->routing = routing_ref(routing);
         server->config = config_ref(routing->config);
         server->connection_limit = connection_limit_of(config);
         if (make_parts(server, config)) {
             server->listeners = listeners_open(config, server->worker_count, diag);
-            if (server->listeners)
+            if (server->listeners != NULL)
                 return server;
         } else {
             diag_add(diag, DIAG_ERROR, &config->source, (struct place){0}, NULL,
@@ -114,6 +119,7 @@ bool server_start(struct server *server)
 bool server_set_routing(struct server *server, struct routing *routing)
 {
     bool ready = true;
+
     for (unsigned i = 0; i < server->worker_count && ready; i++)
         ready = worker_prepare_routing(server->workers[i], routing);
     for (unsigned i = 0; i < server->worker_count; i++) {
@@ -155,7 +161,9 @@ static void watch_worker(struct worker *worker, uint64_t now)
     unsigned long calls = atomic_load_explicit(&watch->calls, memory_order_acquire);
     const char *callback = atomic_load_explicit(&watch->callback, memory_order_relaxed);
     const struct mount *mount = atomic_load_explicit(&watch->mount, memory_order_relaxed);
-    if (!callback || !mount || calls != worker->seen_calls) { /* one may end as we look */
+
+    if (callback == NULL || mount == NULL ||
+        calls != worker->seen_calls) { /* one may end as we look */
         worker->seen_calls = calls;
         worker->seen_at = now;
         worker->seen_told = false;
@@ -175,6 +183,7 @@ static void watch_worker(struct worker *worker, uint64_t now)
 void server_watch(struct server *server)
 {
     uint64_t now = clock_coarse();
+
     for (unsigned i = 0; i < server->worker_count; i++)
         watch_worker(server->workers[i], now);
 }
@@ -192,7 +201,7 @@ void server_stop(struct server *server, bool now)
 
 void server_worker_stopped(struct server *server)
 {
-    if (atomic_fetch_sub(&server->workers_left, 1) == 1 && server->on_stopped)
+    if (atomic_fetch_sub(&server->workers_left, 1) == 1 && server->on_stopped != NULL)
         server->on_stopped(server->context);
 }
 
@@ -202,7 +211,7 @@ bool server_free(struct server *server, unsigned patience)
     if (server->stopping && atomic_load(&server->workers_left) > 0)
         return false;
     /* The pool first: its callbacks post to the loops. */
-    if (server->jobs && !jobs_free(server->jobs, patience))
+    if (server->jobs != NULL && !jobs_free(server->jobs, patience))
         return false;
     for (unsigned i = 0; i < server->started; i++)
         loop_stop(server->workers[i]->loop);
@@ -210,7 +219,7 @@ bool server_free(struct server *server, unsigned patience)
         loop_join(server->workers[i]->loop);
     for (unsigned i = 0; i < server->worker_count; i++)
         worker_free(server->workers[i]);
-    if (server->layer)
+    if (server->layer != NULL)
         layer_free(server->layer);
     listeners_close(server->listeners);
     routing_unref(server->routing);

@@ -40,9 +40,11 @@ static uint32_t lesser(uint32_t ms, uint32_t limit)
 static uint32_t sweep_ms_of(const struct config *config)
 {
     uint32_t least = 4 * SWEEP_MOST_MS;
+
     least = lesser(lesser(least, config->server.handshake), config->server.keep_alive);
     for (unsigned i = 0; i < config->mount_count; i++) {
         const struct limits_config *limits = &config->mounts[i].limits;
+
         least = lesser(lesser(lesser(least, limits->answer), limits->unfinished), limits->closing);
         least = lesser(lesser(lesser(least, limits->ping), limits->pong), limits->idle);
     }
@@ -54,6 +56,7 @@ static void worker_sweep(struct loop *loop, struct timer *timer)
     struct worker *worker = (struct worker *)((char *)timer - offsetof(struct worker, sweep));
     uint64_t now = loop_now(loop);
     struct conn *conn;
+
     TAILQ_FOREACH (conn, &worker->conns, link) {
         conn_sweep(conn, now);
     }
@@ -75,7 +78,8 @@ struct worker *worker_new(struct server *server, unsigned index, struct routing 
 {
     char name[16];
     struct worker *worker = mem_zalloc(sizeof *worker);
-    if (!worker)
+
+    if (worker == NULL)
         return NULL;
     snprintf(name, sizeof name, "loop-%u", index);
     worker->server = server;
@@ -89,8 +93,8 @@ struct worker *worker_new(struct server *server, unsigned index, struct routing 
     worker->receive = mem_alloc(WORKER_RECEIVE_SIZE + 1);
     worker->fanout = fanout_new();
     worker->loop = loop_new(index, name);
-    worker->timers = worker->loop ? timers_new(worker->loop) : NULL;
-    if (worker->timers && worker->receive && worker->fanout &&
+    worker->timers = worker->loop != NULL ? timers_new(worker->loop) : NULL;
+    if (worker->timers != NULL && worker->receive != NULL && worker->fanout != NULL &&
         timer_set(worker->timers, &worker->sweep, loop_now(worker->loop))) {
         loop_set_data(worker->loop, worker);
         loop_add_hook(worker->loop, &worker->turn);
@@ -102,10 +106,10 @@ struct worker *worker_new(struct server *server, unsigned index, struct routing 
 
 void worker_free(struct worker *worker)
 {
-    if (!worker)
+    if (worker == NULL)
         return;
     listener_end(worker);
-    if (worker->loop)
+    if (worker->loop != NULL)
         loop_free(worker->loop); /* what its mailbox still holds may use all of the rest */
     fanout_free(worker->fanout);
     outbox_pool_free(&worker->pool);
@@ -139,6 +143,7 @@ static void take_routing(struct loop *loop, struct loop_message *message)
 {
     struct routing_message *taken = (struct routing_message *)message;
     struct worker *worker = loop_data(loop);
+
     routing_unref(worker->routing);
     worker->routing = taken->routing;
     timer_set(worker->timers, &worker->sweep, loop_now(loop)); /* limits may be shorter now */
@@ -148,7 +153,8 @@ static void take_routing(struct loop *loop, struct loop_message *message)
 bool worker_prepare_routing(struct worker *worker, struct routing *routing)
 {
     struct routing_message *message = mem_alloc(sizeof *message);
-    if (!message)
+
+    if (message == NULL)
         return false;
     *message = (struct routing_message){{.run = take_routing}, routing_ref(routing)};
     worker->next_routing = message;
@@ -157,7 +163,7 @@ bool worker_prepare_routing(struct worker *worker, struct routing *routing)
 
 void worker_take_back_routing(struct worker *worker)
 {
-    if (!worker->next_routing)
+    if (worker->next_routing == NULL)
         return;
     routing_unref(worker->next_routing->routing);
     mem_free(worker->next_routing);
@@ -167,6 +173,7 @@ void worker_take_back_routing(struct worker *worker)
 void worker_set_routing(struct worker *worker)
 {
     struct routing_message *message = worker->next_routing;
+
     worker->next_routing = NULL;
     loop_post(worker->loop, &message->message);
 }
@@ -196,6 +203,7 @@ void worker_conn_left(struct worker *worker)
 static void worker_close_all(struct worker *worker, bool now)
 {
     struct conn *conn;
+
     listener_end(worker);
     worker->stopping = true;
     TAILQ_FOREACH (conn, &worker->conns, link) {
@@ -219,7 +227,8 @@ static void cut_run(struct loop *loop, struct loop_message *message)
 void worker_stop(struct worker *worker, bool now)
 {
     struct loop_message *message = now ? &worker->cut : &worker->stop;
-    if (message->run)
+
+    if (message->run != NULL)
         return; /* is said already */
     message->run = now ? cut_run : stop_run;
     loop_post(worker->loop, message);
