@@ -57,17 +57,19 @@ void api_shut(void)
 static struct mount *current_mount(void)
 {
     const struct call *call = call_current();
-    return call ? call->mount : NULL;
+
+    return call != NULL ? call->mount : NULL;
 }
 
 static struct conn *refuse(const char *name, const char *why)
 {
     const struct call *call = call_current();
     struct mount *mount = current_mount();
+
     if (mount_drop(mount, DROP_MISUSE, slice_of(name)))
         log_write(LOG_ERROR, "call.refused", LOG_STR("call", name), LOG_STR("why", why),
-                  LOG_STR("mount", mount ? mount->config->route : NULL),
-                  LOG_STR("callback", call ? call->callback : NULL));
+                  LOG_STR("mount", mount != NULL ? mount->config->route : NULL),
+                  LOG_STR("callback", call != NULL ? call->callback : NULL));
     return NULL;
 }
 
@@ -76,7 +78,8 @@ static struct conn *refuse(const char *name, const char *why)
 static struct conn *conn_of(const sluice_conn *ws, const char *name)
 {
     const struct call *call = call_current();
-    if (call && ws && (const void *)call->conn == (const void *)ws)
+
+    if (call != NULL && ws != NULL && (const void *)call->conn == (const void *)ws)
         return call->conn;
     return refuse(name, "this is no callback of that connection");
 }
@@ -85,7 +88,8 @@ static struct conn *conn_of(const sluice_conn *ws, const char *name)
 static struct conn *conn_own(const sluice_conn *ws, const char *name)
 {
     struct conn *conn = conn_of(ws, name);
-    if (conn && call_current()->batch)
+
+    if (conn != NULL && call_current()->batch != NULL)
         return refuse(name, "a broadcast handler may only send and read options");
     return conn;
 }
@@ -96,7 +100,8 @@ static const char no_argument[] = "an argument is NULL";
 static struct conn *conn_given(const sluice_conn *ws, const char *name, const void *argument)
 {
     struct conn *conn = conn_own(ws, name);
-    return conn && !argument ? refuse(name, no_argument) : conn;
+
+    return conn != NULL && argument == NULL ? refuse(name, no_argument) : conn;
 }
 
 /* ---- Who is connecting ---------------------------------------------------------------------- */
@@ -104,51 +109,59 @@ static struct conn *conn_given(const sluice_conn *ws, const char *name, const vo
 const char *sluice_path(const sluice_conn *ws)
 {
     const struct conn *conn = conn_own(ws, "sluice_path");
-    return conn ? scope_path(conn->scope) : NULL;
+
+    return conn != NULL ? scope_path(conn->scope) : NULL;
 }
 
 const char *sluice_param(const sluice_conn *ws, const char *name)
 {
     const struct conn *conn = conn_given(ws, "sluice_param", name);
-    return conn ? scope_param(conn->scope, name) : NULL;
+
+    return conn != NULL ? scope_param(conn->scope, name) : NULL;
 }
 
 long long sluice_param_int(const sluice_conn *ws, const char *name)
 {
     const struct conn *conn = conn_given(ws, "sluice_param_int", name);
-    return conn ? scope_param_int(conn->scope, name) : 0;
+
+    return conn != NULL ? scope_param_int(conn->scope, name) : 0;
 }
 
 const char *sluice_query(const sluice_conn *ws, const char *name)
 {
     const struct conn *conn = conn_given(ws, "sluice_query", name);
-    return conn ? scope_query(conn->scope, name) : NULL;
+
+    return conn != NULL ? scope_query(conn->scope, name) : NULL;
 }
 
 const char *sluice_header(const sluice_conn *ws, const char *name)
 {
     const struct conn *conn = conn_given(ws, "sluice_header", name);
-    return conn ? scope_header(conn->scope, name) : NULL;
+
+    return conn != NULL ? scope_header(conn->scope, name) : NULL;
 }
 
 const char *sluice_cookie(const sluice_conn *ws, const char *name)
 {
     const struct conn *conn = conn_given(ws, "sluice_cookie", name);
-    return conn ? scope_cookie(conn->scope, name) : NULL;
+
+    return conn != NULL ? scope_cookie(conn->scope, name) : NULL;
 }
 
 const char *sluice_peer(const sluice_conn *ws)
 {
     const struct conn *conn = conn_own(ws, "sluice_peer");
-    return conn ? scope_peer(conn->scope) : NULL;
+
+    return conn != NULL ? scope_peer(conn->scope) : NULL;
 }
 
 const char *sluice_option(const sluice_conn *ws, const char *name)
 {
     const struct conn *conn = conn_of(ws, "sluice_option");
-    if (conn && !name)
+
+    if (conn != NULL && name == NULL)
         conn = refuse("sluice_option", no_argument);
-    if (!conn)
+    if (conn == NULL)
         return NULL;
     const struct mount_config *config = conn->mount->config;
     for (unsigned i = 0; i < config->option_count; i++) {
@@ -173,20 +186,22 @@ struct json_object *sluice_user(const sluice_conn *ws)
 struct json_object *sluice_scope(const sluice_conn *ws)
 {
     const struct conn *conn = conn_own(ws, "sluice_scope");
-    return conn ? scope_asgi(conn->scope) : NULL;
+
+    return conn != NULL ? scope_asgi(conn->scope) : NULL;
 }
 
 const char *sluice_close_reason(const sluice_conn *ws)
 {
     const struct conn *conn = conn_own(ws, "sluice_close_reason");
-    return conn && call_current()->ending ? conn->reason : NULL;
+
+    return conn != NULL && call_current()->ending ? conn->reason : NULL;
 }
 
 /* ---- The handshake and the end -------------------------------------------------------------- */
 
 static struct slice optional(const char *text)
 {
-    return text ? slice_of(text) : (struct slice){0};
+    return text != NULL ? slice_of(text) : (struct slice){0};
 }
 
 void sluice_accept(sluice_conn *ws)
@@ -197,7 +212,8 @@ void sluice_accept(sluice_conn *ws)
 void sluice_accept_as(sluice_conn *ws, const char *subprotocol)
 {
     struct conn *conn = conn_own(ws, "sluice_accept");
-    if (conn)
+
+    if (conn != NULL)
         operation_do(conn,
                      &(struct operation){.kind = OPERATION_ACCEPT, .first = optional(subprotocol)});
 }
@@ -205,7 +221,8 @@ void sluice_accept_as(sluice_conn *ws, const char *subprotocol)
 void sluice_close(sluice_conn *ws, int code, const char *reason)
 {
     struct conn *conn = conn_own(ws, "sluice_close");
-    if (conn)
+
+    if (conn != NULL)
         operation_do(conn, &(struct operation){.kind = OPERATION_CLOSE,
                                                .number = code < 0 ? 0 : (uint64_t)code,
                                                .first = optional(reason)});
@@ -214,7 +231,8 @@ void sluice_close(sluice_conn *ws, int code, const char *reason)
 void sluice_deny(sluice_conn *ws, int status, const char *body)
 {
     struct conn *conn = conn_own(ws, "sluice_deny");
-    if (conn)
+
+    if (conn != NULL)
         operation_do(conn, &(struct operation){.kind = OPERATION_DENY,
                                                .number = status < 0 ? 0 : (uint64_t)status,
                                                .first = optional(body)});
@@ -223,7 +241,8 @@ void sluice_deny(sluice_conn *ws, int status, const char *body)
 void sluice_response_header(sluice_conn *ws, const char *name, const char *value)
 {
     struct conn *conn = conn_own(ws, "sluice_response_header");
-    if (conn)
+
+    if (conn != NULL)
         operation_do(conn, &(struct operation){.kind = OPERATION_HEADER,
                                                .first = optional(name),
                                                .second = optional(value)});
@@ -234,7 +253,8 @@ void sluice_response_header(sluice_conn *ws, const char *name, const char *value
 static void send_payload(struct conn *conn, bool binary, struct slice payload)
 {
     struct call *call = call_current();
-    if (!call->batch)
+
+    if (call->batch == NULL)
         operation_do(conn, &(struct operation){.kind = binary ? OPERATION_BINARY : OPERATION_TEXT,
                                                .first = payload});
     else if (batch_frame(call->batch, binary ? FRAME_BINARY : FRAME_TEXT, payload))
@@ -247,6 +267,7 @@ static void send_text(struct conn *conn, const char *name, struct slice text)
 {
     struct slice received = call_current()->received;
     bool known = text.data == received.data && text.size == received.size;
+
     if (known || utf8_valid(text.data, text.size))
         send_payload(conn, false, text);
     else if (mount_drop(conn->mount, DROP_NOT_TEXT, slice_of(name)))
@@ -259,9 +280,10 @@ static void send_text(struct conn *conn, const char *name, struct slice text)
 void sluice_send(sluice_conn *ws, const sluice_message *message)
 {
     struct conn *conn = conn_of(ws, "sluice_send");
-    if (!conn)
+
+    if (conn == NULL)
         return;
-    if (!message || (!message->data && message->size > 0))
+    if (message == NULL || (message->data == NULL && message->size > 0))
         refuse("sluice_send", no_argument);
     else if (message->binary)
         send_payload(conn, true, (struct slice){message->data, message->size});
@@ -272,31 +294,35 @@ void sluice_send(sluice_conn *ws, const sluice_message *message)
 void sluice_send_text(sluice_conn *ws, const char *text)
 {
     struct conn *conn = conn_of(ws, "sluice_send_text");
-    if (conn && !text)
+
+    if (conn != NULL && text == NULL)
         refuse("sluice_send_text", no_argument);
-    else if (conn)
+    else if (conn != NULL)
         send_text(conn, "sluice_send_text", slice_of(text));
 }
 
 void sluice_send_bytes(sluice_conn *ws, const void *data, size_t size)
 {
     struct conn *conn = conn_of(ws, "sluice_send_bytes");
-    if (conn && !data && size > 0)
+
+    if (conn != NULL && data == NULL && size > 0)
         refuse("sluice_send_bytes", no_argument);
-    else if (conn)
+    else if (conn != NULL)
         send_payload(conn, true, (struct slice){data, size});
 }
 
 size_t sluice_backlog(const sluice_conn *ws)
 {
     const struct conn *conn = conn_own(ws, "sluice_backlog");
-    return conn ? atomic_load_explicit(&conn->backlog, memory_order_relaxed) : 0;
+
+    return conn != NULL ? atomic_load_explicit(&conn->backlog, memory_order_relaxed) : 0;
 }
 
 void *sluice_state(const sluice_conn *ws)
 {
     const struct conn *conn = conn_own(ws, "sluice_state");
-    return conn ? conn->state_bytes : NULL;
+
+    return conn != NULL ? conn->state_bytes : NULL;
 }
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
@@ -305,7 +331,8 @@ void *sluice_state(const sluice_conn *ws)
 static void starve(void)
 {
     const struct call *call = call_current();
-    if (!call || !call->conn)
+
+    if (call == NULL || call->conn == NULL)
         return;
     if (call->on_pool)
         atomic_store(&call->conn->starved, true);
@@ -321,6 +348,7 @@ static bool told(enum template_result result, const char *name, const char *text
         [TEMPLATE_NO_MEMORY] = "no memory",
     };
     struct mount *mount = current_mount();
+
     if (result == TEMPLATE_DONE)
         return true;
     if (result == TEMPLATE_NO_MEMORY)
@@ -329,7 +357,7 @@ static bool told(enum template_result result, const char *name, const char *text
         return false;
     log_write(LOG_ERROR, "template.refused", LOG_STR("call", name), LOG_STR("template", text),
               LOG_STR("why", result == TEMPLATE_BROKEN ? why : reasons[result]), LOG_INT("at", at),
-              LOG_STR("mount", mount ? mount->config->route : NULL));
+              LOG_STR("mount", mount != NULL ? mount->config->route : NULL));
     return false;
 }
 
@@ -340,6 +368,7 @@ static struct slice template_text(const char *name, const char *text, va_list ar
     struct text *out = call_scratch();
     const char *why = NULL;
     size_t at = 0;
+
     json_writer_init(&writer, out);
     enum template_result result = template_tell(text, args, &writer.sink, &why, &at);
     return told(result, name, text, why, at) ? (struct slice){out->data, out->size}
@@ -352,6 +381,7 @@ static struct slice template_msgpack(const char *name, const char *text, va_list
     struct text *out = call_scratch();
     const char *why = NULL;
     size_t at = 0;
+
     msgpack_writer_init(&writer, out);
     enum template_result result = template_tell(text, args, &writer.sink, &why, &at);
     return told(result, name, text, why, at) ? (struct slice){out->data, out->size}
@@ -361,11 +391,12 @@ static struct slice template_msgpack(const char *name, const char *text, va_list
 void sluice_send_json(sluice_conn *ws, const char *json, ...)
 {
     va_list args;
+
     va_start(args, json);
     struct slice text = template_text("sluice_send_json", json, args);
     va_end(args);
     struct conn *conn = conn_of(ws, "sluice_send_json");
-    if (conn && text.data)
+    if (conn != NULL && text.data != NULL)
         send_payload(conn, false, text);
 }
 
@@ -375,6 +406,7 @@ struct json_object *sluice_json(const char *json, ...)
     const char *why = NULL;
     size_t at = 0;
     va_list args;
+
     call_keeps();
     value_builder_init(&builder);
     va_start(args, json);
@@ -386,7 +418,8 @@ struct json_object *sluice_json(const char *json, ...)
 static struct json_object *member(struct json_object *object, const char *key, enum json_type type)
 {
     struct json_object *value;
-    if (key && json_object_is_type(object, json_type_object) &&
+
+    if (key != NULL && json_object_is_type(object, json_type_object) &&
         json_object_object_get_ex(object, key, &value) && json_object_is_type(value, type))
         return value;
     return NULL;
@@ -395,18 +428,20 @@ static struct json_object *member(struct json_object *object, const char *key, e
 const char *sluice_str(struct json_object *object, const char *key)
 {
     struct json_object *value = member(object, key, json_type_string);
-    return value && !value_is_bytes(value) ? json_object_get_string(value) : NULL;
+
+    return value != NULL && !value_is_bytes(value) ? json_object_get_string(value) : NULL;
 }
 
 long long sluice_int(struct json_object *object, const char *key, long long otherwise)
 {
     struct json_object *value = member(object, key, json_type_int);
-    return value ? json_object_get_int64(value) : otherwise;
+
+    return value != NULL ? json_object_get_int64(value) : otherwise;
 }
 
 struct json_object *sluice_bytes_new(const void *data, size_t size)
 {
-    if (data || size == 0)
+    if (data != NULL || size == 0)
         return value_bytes_new(data, size);
     refuse("sluice_bytes_new", no_argument);
     return NULL;
@@ -416,7 +451,8 @@ const void *sluice_bytes(struct json_object *object, const char *key, size_t *si
 {
     struct json_object *value = member(object, key, json_type_string);
     size_t ignored;
-    return value ? value_bytes(value, size ? size : &ignored) : NULL;
+
+    return value != NULL ? value_bytes(value, size != NULL ? size : &ignored) : NULL;
 }
 
 /* ---- Groups and events ---------------------------------------------------------------------- */
@@ -425,9 +461,10 @@ static void group_change(sluice_conn *ws, const char *name, enum operation_kind 
                          const char *group)
 {
     struct conn *conn = conn_own(ws, name);
-    if (conn)
-        operation_do(conn,
-                     &(struct operation){.kind = kind, .first = slice_of(group ? group : "")});
+
+    if (conn != NULL)
+        operation_do(
+            conn, &(struct operation){.kind = kind, .first = slice_of(group != NULL ? group : "")});
 }
 
 void sluice_group_add(sluice_conn *ws, const char *group)
@@ -444,10 +481,11 @@ void sluice_group_discard(sluice_conn *ws, const char *group)
 static bool send_now(struct layer_event *event)
 {
     struct server *server = atomic_load_explicit(&serving, memory_order_acquire);
-    if (call_current())
-        return server && layer_send(server->layer, event);
+
+    if (call_current() != NULL)
+        return server != NULL && layer_send(server->layer, event);
     pthread_rwlock_rdlock(&outside.lock);
-    bool sent = outside.server && layer_send(outside.server->layer, event);
+    bool sent = outside.server != NULL && layer_send(outside.server->layer, event);
     pthread_rwlock_unlock(&outside.lock);
     return sent;
 }
@@ -457,7 +495,8 @@ static bool send_now(struct layer_event *event)
 static void send_event(struct layer_event *event)
 {
     const struct call *call = call_current();
-    if (call && call->conn && call->on_pool) {
+
+    if (call != NULL && call->conn != NULL && call->on_pool) {
         operation_do(call->conn, &(struct operation){.kind = OPERATION_SEND, .event = event});
         return;
     }
@@ -469,21 +508,23 @@ static void send_to_group(const char *name, const char *group, const char *excep
                           va_list args)
 {
     struct slice body = template_msgpack(name, json, args);
-    struct slice target = slice_of(group ? group : "");
-    if (!body.data)
+    struct slice target = slice_of(group != NULL ? group : "");
+
+    if (body.data == NULL)
         return;
     if (!layer_group_valid(target)) {
         event_refuse(current_mount(), DROP_BAD_NAME, target, "not a group's name");
         return;
     }
     struct layer_event *event = event_compose(LAYER_GROUP, target, body, except, current_mount());
-    if (event)
+    if (event != NULL)
         send_event(event);
 }
 
 void sluice_group_send(const char *group, const char *json, ...)
 {
     va_list args;
+
     va_start(args, json);
     send_to_group("sluice_group_send", group, NULL, json, args);
     va_end(args);
@@ -493,8 +534,9 @@ void sluice_group_send_from(sluice_conn *ws, const char *group, const char *json
 {
     const char *channel = sluice_channel(ws);
     va_list args;
+
     va_start(args, json);
-    if (channel)
+    if (channel != NULL)
         send_to_group("sluice_group_send_from", group, channel, json, args);
     else
         template_msgpack("sluice_group_send_from", json, args); /* its %p are taken over */
@@ -504,25 +546,27 @@ void sluice_group_send_from(sluice_conn *ws, const char *group, const char *json
 const char *sluice_channel(const sluice_conn *ws)
 {
     struct conn *conn = conn_own(ws, "sluice_channel");
-    if (!conn)
+
+    if (conn == NULL)
         return NULL;
-    if (conn->channel || call_current()->on_pool)
-        return conn->channel ? conn->channel->name : NULL;
+    if (conn->channel != NULL || call_current()->on_pool)
+        return conn->channel != NULL ? conn->channel->name : NULL;
     return channel_name(conn);
 }
 
 bool sluice_channel_send(const char *channel, const char *json, ...)
 {
-    struct slice target = slice_of(channel ? channel : "");
+    struct slice target = slice_of(channel != NULL ? channel : "");
     va_list args;
+
     va_start(args, json);
     struct slice body = template_msgpack("sluice_channel_send", json, args);
     va_end(args);
-    if (!body.data || !layer_channel_valid(target))
+    if (body.data == NULL || !layer_channel_valid(target))
         return false;
     struct layer_event *event = event_compose(LAYER_CHANNEL, target, body, NULL, current_mount());
-    bool sent = event && send_now(event);
-    if (event)
+    bool sent = event != NULL && send_now(event);
+    if (event != NULL)
         layer_event_unref(event);
     return sent;
 }
@@ -530,15 +574,16 @@ bool sluice_channel_send(const char *channel, const char *json, ...)
 sluice_timer sluice_after(sluice_conn *ws, unsigned ms, const char *json, ...)
 {
     va_list args;
+
     va_start(args, json);
     struct slice body = template_msgpack("sluice_after", json, args);
     va_end(args);
     struct conn *conn = conn_own(ws, "sluice_after");
-    if (!conn || !body.data)
+    if (conn == NULL || body.data == NULL)
         return 0;
     struct layer_event *event =
         event_compose(LAYER_CHANNEL, SLICE("timer"), body, NULL, conn->mount);
-    if (!event)
+    if (event == NULL)
         return 0;
     sluice_timer timer = ++conn->next_alarm;
     operation_do(conn, &(struct operation){
@@ -549,18 +594,20 @@ sluice_timer sluice_after(sluice_conn *ws, unsigned ms, const char *json, ...)
 void sluice_cancel(sluice_conn *ws, sluice_timer timer)
 {
     struct conn *conn = conn_own(ws, "sluice_cancel");
-    if (conn && timer != 0)
+
+    if (conn != NULL && timer != 0)
         operation_do(conn, &(struct operation){.kind = OPERATION_CANCEL, .number = timer});
 }
 
 void sluice_defer(sluice_conn *ws, sluice_job *job, const char *json, ...)
 {
     va_list args;
+
     va_start(args, json);
     struct slice argument = template_msgpack("sluice_defer", json, args);
     va_end(args);
     struct conn *conn = conn_given(ws, "sluice_defer", (const void *)(uintptr_t)job);
-    if (conn && argument.data)
+    if (conn != NULL && argument.data != NULL)
         operation_do(conn, &(struct operation){.kind = OPERATION_DEFER,
                                                .job = job,
                                                .first = argument,
@@ -574,11 +621,13 @@ void sluice_log(const sluice_conn *ws, enum sluice_level level, const char *form
     static const enum log_level levels[] = {LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR};
     const struct call *call = call_current();
     const struct conn *conn =
-        ws && call && (const void *)call->conn == (const void *)ws ? call->conn : NULL;
+        ws != NULL && call != NULL && (const void *)call->conn == (const void *)ws ? call->conn
+                                                                                   : NULL;
     const struct mount *mount = current_mount();
     char peer[CONN_PEER_SIZE], text[1024];
     va_list args;
-    if (!format) {
+
+    if (format == NULL) {
         refuse("sluice_log", no_argument);
         return;
     }
@@ -587,6 +636,7 @@ void sluice_log(const sluice_conn *ws, enum sluice_level level, const char *form
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    log_write(levels[level], "consumer", LOG_STR("mount", mount ? mount->config->route : NULL),
-              LOG_STR("peer", conn ? conn_peer(conn, peer) : NULL), LOG_STR("text", text));
+    log_write(levels[level], "consumer",
+              LOG_STR("mount", mount != NULL ? mount->config->route : NULL),
+              LOG_STR("peer", conn != NULL ? conn_peer(conn, peer) : NULL), LOG_STR("text", text));
 }
