@@ -44,11 +44,13 @@ static const struct cli_command *command_find(const char *name)
 static bool wrong_command(const char *name)
 {
     const char *names[COMMAND_COUNT + 1] = {NULL};
+
     for (unsigned i = 0; i < COMMAND_COUNT; i++)
         names[i] = commands[i].name;
     const char *near = text_suggest(slice_of(name), names);
     fprintf(stderr, "sluice: there is no command \"%s\"%s%s%s; see sluice help\n", name,
-            near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+            near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+            near != NULL ? "\"?" : "");
     return false;
 }
 
@@ -71,7 +73,7 @@ static void print_commands(FILE *to)
 
 static bool wrong_word(const struct cli *cli, const char *word)
 {
-    if (cli->wants)
+    if (cli->wants != NULL)
         fprintf(stderr, "sluice: \"%.*s\" must be followed by %s\n", (int)strcspn(word, "="), word,
                 cli->wants);
     else
@@ -88,28 +90,28 @@ static bool takes(const struct cli *cli, char option)
 /* The value behind an option, as its own word or after "=". NULL: it is missing. */
 static const char *option_value(char **argv, int *at, const char *inline_value)
 {
-    if (inline_value)
+    if (inline_value != NULL)
         return inline_value;
-    return argv[*at + 1] ? argv[++*at] : NULL;
+    return argv[*at + 1] != NULL ? argv[++*at] : NULL;
 }
 
 static bool take_file(struct cli *cli, const char *value)
 {
     cli->file = value;
-    if (!value)
+    if (value == NULL)
         cli->wants = "a file's name";
     return value != NULL;
 }
 
 static bool take_log_format(struct cli *cli, const char *value)
 {
-    if (value && strcmp(value, "plain") == 0)
+    if (value != NULL && strcmp(value, "plain") == 0)
         cli->log_format = LOG_PLAIN;
-    else if (value && strcmp(value, "json") == 0)
+    else if (value != NULL && strcmp(value, "json") == 0)
         cli->log_format = LOG_JSON;
     else
         cli->wants = "plain or json";
-    return !cli->wants;
+    return cli->wants == NULL;
 }
 
 /* One option; false where this command has none such, or its value is wrong. */
@@ -117,17 +119,18 @@ static bool take_option(struct cli *cli, char **argv, int *at)
 {
     const char *word = argv[*at];
     const char *equals = strncmp(word, "--", 2) == 0 ? strchr(word, '=') : NULL;
-    struct slice name = {word, equals ? (size_t)(equals - word) : strlen(word)};
-    const char *value = equals ? equals + 1 : NULL;
+    struct slice name = {word, equals != NULL ? (size_t)(equals - word) : strlen(word)};
+    const char *value = equals != NULL ? equals + 1 : NULL;
+
     if (takes(cli, 'c') && strncmp(word, "-c", 2) == 0 && word[2] != '\0')
         return take_file(cli, word + 2);
     if (takes(cli, 'c') && (slice_equal(name, SLICE("-c")) || slice_equal(name, SLICE("--config"))))
         return take_file(cli, option_value(argv, at, value));
     if (takes(cli, 'l') && slice_equal(name, SLICE("--log-format")))
         return take_log_format(cli, option_value(argv, at, value));
-    if (takes(cli, 's') && slice_equal(name, SLICE("--no-supervise")) && !equals)
+    if (takes(cli, 's') && slice_equal(name, SLICE("--no-supervise")) && equals == NULL)
         return !(cli->supervise = false);
-    if (takes(cli, 'd') && slice_equal(name, SLICE("--defaults")) && !equals)
+    if (takes(cli, 'd') && slice_equal(name, SLICE("--defaults")) && equals == NULL)
         return (cli->defaults = true);
     return false;
 }
@@ -140,10 +143,11 @@ bool cli_parse(struct cli *cli, int argc, char **argv)
         return false;
     }
     cli->command = command_find(argv[1]);
-    if (!cli->command)
+    if (cli->command == NULL)
         return wrong_command(argv[1]);
     for (int at = 2; at < argc; at++) {
         const char *word = argv[at];
+
         if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
             cli->argument = cli->command->name;
             cli->command = command_find("help");
@@ -151,7 +155,7 @@ bool cli_parse(struct cli *cli, int argc, char **argv)
         }
         if (word[0] == '-' && take_option(cli, argv, &at))
             continue;
-        if (word[0] != '-' && takes(cli, 'a') && !cli->argument) {
+        if (word[0] != '-' && takes(cli, 'a') && cli->argument == NULL) {
             cli->argument = word;
             continue;
         }
@@ -162,12 +166,13 @@ bool cli_parse(struct cli *cli, int argc, char **argv)
 
 enum cli_status cli_help(const struct cli *cli)
 {
-    const struct cli_command *command = cli->argument ? command_find(cli->argument) : NULL;
-    if (cli->argument && !command) {
+    const struct cli_command *command = cli->argument != NULL ? command_find(cli->argument) : NULL;
+
+    if (cli->argument != NULL && command == NULL) {
         wrong_command(cli->argument);
         return CLI_USAGE;
     }
-    if (command) {
+    if (command != NULL) {
         print_usage(stdout, "usage: ", command);
         printf("\n%s\n", command->help);
         return CLI_DONE;
@@ -202,6 +207,7 @@ void cli_print_diag(const struct cli *cli, const struct diag *diag, const char *
 {
     bool people = cli->log_format == LOG_PLAIN;
     struct text summary = {0};
+
     diag_each(diag, people ? print_message : log_message, NULL);
     reload_summary(diag, &summary);
     text_add_str(&summary, then);
@@ -227,13 +233,16 @@ void cli_mounts(const struct routing *routing, struct text *out)
 {
     const struct config *config = routing->config;
     size_t width = 0;
+
     for (unsigned i = 0; i < config->mount_count; i++) {
         size_t size = strlen(config->mounts[i].route);
+
         width = size > width ? size : width;
     }
     for (unsigned i = 0; i < config->mount_count; i++) {
         const struct mount_config *mount = &config->mounts[i];
         unsigned line, column;
+
         diag_locate(&config->source, mount->place.offset, &line, &column);
         text_addf(out, "  %s  %-*s  %s%s  (%s:%u)\n", kind_word(mount), (int)width, mount->route,
                   target_word(mount), mount->file_name, config->source.name, line);
@@ -243,9 +252,11 @@ void cli_mounts(const struct routing *routing, struct text *out)
 void cli_counts(const struct routing *routing, struct text *out)
 {
     unsigned consumers = 0;
+
     for (unsigned i = 0; i < routing->mount_count; i++) {
         const struct generation *generation = routing->mounts[i].generation;
-        bool seen = !generation;
+        bool seen = generation == NULL;
+
         for (unsigned j = 0; j < i && !seen; j++)
             seen = routing->mounts[j].generation == generation;
         consumers += !seen;
@@ -260,8 +271,8 @@ void cli_counts(const struct routing *routing, struct text *out)
 static struct routing *try_open(struct config *config, struct plugin_cache **cache,
                                 struct diag *diag)
 {
-    *cache = config ? reload_cache(config, diag) : NULL;
-    return *cache ? routing_new(config, *cache, NULL, diag) : NULL;
+    *cache = config != NULL ? reload_cache(config, diag) : NULL;
+    return *cache != NULL ? routing_new(config, *cache, NULL, diag) : NULL;
 }
 
 enum cli_status cli_check(const struct cli *cli)
@@ -271,18 +282,19 @@ enum cli_status cli_check(const struct cli *cli)
     struct plugin_cache *cache;
     struct config *config = config_read(cli->file, &diag);
     struct routing *routing = try_open(config, &cache, &diag);
-    enum cli_status status = routing ? CLI_DONE : CLI_FAILED;
-    if (routing)
+    enum cli_status status = routing != NULL ? CLI_DONE : CLI_FAILED;
+
+    if (routing != NULL)
         cli_counts(routing, &counts);
-    if (routing && diag.warnings == 0)
-        printf("sluice: no issues (%s)\n", counts.data ? counts.data : "");
+    if (routing != NULL && diag.warnings == 0)
+        printf("sluice: no issues (%s)\n", counts.data != NULL ? counts.data : "");
     else
         cli_print_diag(cli, &diag, "");
     text_free(&counts);
     diag_free(&diag);
     config_unref(config);
     routing_unref(routing);
-    if (cache) {
+    if (cache != NULL) {
         reload_reap(cache);
         plugin_cache_close(cache);
     }
@@ -294,7 +306,8 @@ static void print_match(const struct config *config, bool upgrade, struct slice 
     struct pattern_capture captures[PATTERN_CAPTURES_MAX];
     struct slice rest = {0};
     const struct mount_config *mount = config_route(config, upgrade, path, &rest, captures);
-    if (!mount)
+
+    if (mount == NULL)
         return;
     unsigned line, column;
     diag_locate(&config->source, mount->place.offset, &line, &column);
@@ -304,7 +317,7 @@ static void print_match(const struct config *config, bool upgrade, struct slice 
         printf("    %s = %.*s\n", pattern_capture_name(mount->pattern, i),
                (int)captures[i].text.size, captures[i].text.data);
     if (mount->kind == MOUNT_DIR)
-        printf("    below it: %.*s\n", (int)rest.size, rest.data ? rest.data : "");
+        printf("    below it: %.*s\n", (int)rest.size, rest.data != NULL ? rest.data : "");
     *found = true;
 }
 
@@ -313,6 +326,7 @@ static enum cli_status print_matches(const struct config *config, const char *wa
     struct text path = {0};
     struct slice encoded = {wanted, strcspn(wanted, "?")};
     bool found = false;
+
     if (!uri_decode_path(encoded, &path)) {
         text_free(&path);
         fputs("sluice: no memory\n", stderr);
@@ -332,16 +346,18 @@ static void print_routes(const struct config *config)
     /* The table needs no consumer loaded: a routing without generations will do. */
     struct routing routing = {.config = (struct config *)config};
     struct text out = {0};
+
     cli_mounts(&routing, &out);
-    fputs(out.data ? out.data : "", stdout);
+    fputs(out.data != NULL ? out.data : "", stdout);
     text_free(&out);
 }
 
 static enum cli_status print_defaults(void)
 {
     struct text out = {0};
+
     config_describe(&out);
-    fputs(out.data ? out.data : "", stdout);
+    fputs(out.data != NULL ? out.data : "", stdout);
     text_free(&out);
     return CLI_DONE;
 }
@@ -353,10 +369,10 @@ enum cli_status cli_routes(const struct cli *cli)
     struct diag diag = {0};
     struct config *config = config_load(cli->file, &diag);
     enum cli_status status = CLI_DONE;
-    if (!config) {
+    if (config == NULL) {
         cli_print_diag(cli, &diag, "");
         status = CLI_FAILED;
-    } else if (cli->argument) {
+    } else if (cli->argument != NULL) {
         status = print_matches(config, cli->argument);
     } else {
         print_routes(config);
