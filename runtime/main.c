@@ -6,5 +6,6 @@
 int main(int argc, char **argv)
 {
     struct cli cli;
+
     return cli_parse(&cli, argc, argv) ? cli.command->run(&cli) : CLI_USAGE;
 }

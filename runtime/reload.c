@@ -11,7 +11,8 @@ struct plugin_cache *reload_cache(const struct config *config, struct diag *diag
 {
     struct plugin_fault fault = {.message = ""};
     struct plugin_cache *cache = plugin_cache_open(config->cache, &fault);
-    if (!cache)
+
+    if (cache == NULL)
         diag_add(diag, DIAG_ERROR, &config->source, config->cache_place,
                  fault.hint[0] ? fault.hint : NULL, "%s", fault.message);
     return cache;
@@ -20,13 +21,14 @@ struct plugin_cache *reload_cache(const struct config *config, struct diag *diag
 bool reload_run(struct server *server, const char *file, struct diag *diag)
 {
     struct config *config = config_read(file, diag);
-    if (!config)
+
+    if (config == NULL)
         return false;
     if (diag->errors == 0)
         config_compare(server->config, config, diag);
     struct routing *next = routing_new(config, server->cache, server->routing, diag);
     config_unref(config); /* the routing holds its own */
-    if (!next)
+    if (next == NULL)
         return false;
     bool done = routing_load(next, diag);
     if (done && !server_set_routing(server, next)) {

@@ -53,6 +53,7 @@ static void note_time(struct process *process)
 {
     time_t now = time(NULL);
     struct tm local;
+
     strftime(process->since, sizeof process->since, "%H:%M:%S", localtime_r(&now, &local));
 }
 
@@ -62,6 +63,7 @@ static void reload(struct process *process)
     char then[64] = "";
     uint64_t began = loop_now(process->loop);
     bool done = reload_run(process->server, process->cli->file, &diag);
+
     if (done)
         note_time(process);
     else
@@ -80,7 +82,7 @@ static void reap_run(struct loop *loop, struct loop_message *message)
     (void)loop;
     struct process *process = (struct process *)((char *)message - offsetof(struct process, reap));
     atomic_flag_clear(&process->reap_posted);
-    if (process->cache) /* else the end has reaped already */
+    if (process->cache != NULL) /* else the end has reaped already */
         reload_reap(process->cache);
 }
 
@@ -88,6 +90,7 @@ static void reap_run(struct loop *loop, struct loop_message *message)
 static void wake_reaper(void *context)
 {
     struct process *process = context;
+
     if (!atomic_flag_test_and_set(&process->reap_posted))
         loop_post(process->loop, &process->reap);
 }
@@ -104,6 +107,7 @@ static void stopped_run(struct loop *loop, struct loop_message *message)
 static void on_stopped(void *context)
 {
     struct process *process = context;
+
     loop_post(process->loop, &process->stopped);
 }
 
@@ -124,6 +128,7 @@ static void give_up_run(struct loop *loop, struct timer *timer)
 static void stop(struct process *process, const char *why, uint32_t grace)
 {
     uint64_t now = loop_now(process->loop);
+
     if (process->stopping) { /* a second signal hurries it */
         server_stop(process->server, true);
         return;
@@ -155,6 +160,7 @@ static void on_signal(evutil_socket_t signal, short what, void *context)
 static void watch_run(struct loop *loop, struct timer *timer)
 {
     struct process *process = (struct process *)((char *)timer - offsetof(struct process, watch));
+
     server_watch(process->server);
     timer_set(process->timers, timer, loop_now(loop) + WATCH_MS);
 }
@@ -163,6 +169,7 @@ static void watch_run(struct loop *loop, struct timer *timer)
 static void raise_file_limit(void)
 {
     struct rlimit files;
+
     if (getrlimit(RLIMIT_NOFILE, &files) != 0)
         return;
     files.rlim_cur = files.rlim_max;
@@ -172,10 +179,11 @@ static void raise_file_limit(void)
 static bool add_signals(struct process *process)
 {
     static const int numbers[] = {SIGHUP, SIGTERM, SIGINT};
+
     for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         process->signals[i] =
             evsignal_new(loop_base(process->loop), numbers[i], on_signal, process);
-        if (!process->signals[i] || event_add(process->signals[i], NULL) != 0)
+        if (process->signals[i] == NULL || event_add(process->signals[i], NULL) != 0)
             return false;
     }
     return true;
@@ -184,8 +192,8 @@ static bool add_signals(struct process *process)
 static bool prepare_loop(struct process *process)
 {
     process->loop = loop_new(0, "main");
-    process->timers = process->loop ? timers_new(process->loop) : NULL;
-    if (!process->timers || !add_signals(process)) {
+    process->timers = process->loop != NULL ? timers_new(process->loop) : NULL;
+    if (process->timers == NULL || !add_signals(process)) {
         fprintf(stderr, "sluice: no memory\n");
         return false;
     }
@@ -202,7 +210,7 @@ static bool prepare_cache(struct process *process, const struct config *config, 
 {
     process->stop_ms = config->server.stop;
     process->cache = reload_cache(config, diag);
-    if (process->cache)
+    if (process->cache != NULL)
         generation_on_idle(process->cache, wake_reaper, process);
     return process->cache != NULL;
 }
@@ -210,15 +218,17 @@ static bool prepare_cache(struct process *process, const struct config *config, 
 static bool prepare_server(struct process *process, struct config *config, struct diag *diag)
 {
     struct routing *routing = routing_new(config, process->cache, NULL, diag);
-    if (!routing)
+
+    if (routing == NULL)
         return false;
     process->server = server_new(process->cache, routing, diag);
-    if (process->server) {
+    if (process->server != NULL) {
         api_serve(process->server);
         process->server->on_stopped = on_stopped;
         process->server->context = process;
     }
-    bool done = process->server && routing_load(routing, diag) && server_start(process->server);
+    bool done =
+        process->server != NULL && routing_load(routing, diag) && server_start(process->server);
     routing_unref(routing);
     return done;
 }
@@ -227,15 +237,16 @@ static void announce(const struct process *process, const struct diag *diag)
 {
     const struct server *server = process->server;
     struct text out = {0}, counts = {0};
+
     cli_counts(server->routing, &counts);
     if (diag->warnings > 0)
         cli_print_diag(process->cli, diag, "");
     else
-        text_addf(&out, "sluice: no issues (%s)\n", counts.data ? counts.data : "");
+        text_addf(&out, "sluice: no issues (%s)\n", counts.data != NULL ? counts.data : "");
     cli_mounts(server->routing, &out);
     for (unsigned i = 0; i < server_address_count(server); i++)
         text_addf(&out, "serving on %s\n", server_address(server, i));
-    if (out.data)
+    if (out.data != NULL)
         fputs(out.data, stdout);
     fflush(stdout);
     text_free(&out);
@@ -252,6 +263,7 @@ static void log_drops(const struct routing *routing)
     for (unsigned i = 0; i < routing->mount_count; i++) {
         for (unsigned drop = 0; drop < DROP_COUNT; drop++) {
             unsigned long count = atomic_load(&routing->mounts[i].dropped[drop]);
+
             if (count > 0)
                 log_write(LOG_INFO, "mount.dropped",
                           LOG_STR("mount", routing->mounts[i].config->route),
@@ -265,8 +277,10 @@ static void log_drops(const struct routing *routing)
 static void clean_up(struct process *process)
 {
     uint64_t now = clock_now();
-    if (process->server) {
+
+    if (process->server != NULL) {
         unsigned long accepted = atomic_load(&process->server->accepted);
+
         log_drops(process->server->routing);
         api_shut();
         uint64_t left = process->stop_at > now ? process->stop_at - now : 1;
@@ -278,17 +292,17 @@ static void clean_up(struct process *process)
         if (process->stopping)
             log_write(LOG_INFO, "server.stopped", LOG_INT("connections_served", accepted));
     }
-    if (process->cache) {
+    if (process->cache != NULL) {
         reload_reap(process->cache);
         plugin_cache_close(process->cache);
         process->cache = NULL;
     }
     for (unsigned i = 0; i < sizeof process->signals / sizeof *process->signals; i++) {
-        if (process->signals[i])
+        if (process->signals[i] != NULL)
             event_free(process->signals[i]);
     }
     timers_free(process->timers);
-    if (process->loop)
+    if (process->loop != NULL)
         loop_free(process->loop);
 }
 
@@ -296,14 +310,15 @@ enum cli_status run_serve(const struct cli *cli)
 {
     struct process process = {.cli = cli};
     struct diag diag = {0};
+
     signal(SIGPIPE, SIG_IGN);
     log_set_format(cli->log_format);
     loop_setup_libevent();
     raise_file_limit();
     note_time(&process);
     struct config *config = config_read(cli->file, &diag);
-    bool serves = config && prepare_loop(&process) && prepare_cache(&process, config, &diag) &&
-                  prepare_server(&process, config, &diag);
+    bool serves = config != NULL && prepare_loop(&process) &&
+                  prepare_cache(&process, config, &diag) && prepare_server(&process, config, &diag);
     config_unref(config);
     if (serves) {
         announce(&process, &diag);
