@@ -56,6 +56,7 @@ uint64_t table_hash_keyed(const uint64_t key[2], const void *data, size_t size)
     const unsigned char *at = data;
     uint64_t word, last = (uint64_t)size << 56;
     size_t left = size;
+
     for (; left >= sizeof word; at += sizeof word, left -= sizeof word) {
         memcpy(&word, at, sizeof word);
         sip_word(v, le64toh(word));
