@@ -46,8 +46,9 @@ static void serve(void)
     const char *pages = getenv("abs_top_srcdir");
     struct diag diag = {0};
     struct plugin_fault fault;
+
     ck_assert_ptr_nonnull(getcwd(here, sizeof here));
-    snprintf(text, sizeof text, format, here, pages ? pages : here);
+    snprintf(text, sizeof text, format, here, pages != NULL ? pages : here);
     log_threshold = LOG_ERROR + 1;
     loop_setup_libevent();
     cache = plugin_cache_open(NULL, &fault);
@@ -98,6 +99,7 @@ static void fuse_run(struct loop *loop, struct loop_message *message)
 static void fuse_set(unsigned long nth)
 {
     struct fuse fuse = {.message.run = fuse_run, .nth = nth};
+
     loop_post(server->workers[0]->loop, &fuse.message);
     while (!atomic_load(&fuse.set))
         usleep(200);
@@ -111,6 +113,7 @@ static int client_connect(unsigned patience_ms)
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval patience = {patience_ms / 1000, patience_ms % 1000 * 1000};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
+
     ck_assert_int_ge(fd, 0);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
@@ -122,12 +125,14 @@ static bool client_await(int fd, const char *end)
 {
     static char seen[300000];
     size_t size = 0;
+
     while (size < sizeof seen) {
         ssize_t count = recv(fd, seen + size, sizeof seen - size, 0);
+
         if (count <= 0)
             return false;
         size += (size_t)count;
-        if (memmem(seen, size, end, strlen(end)))
+        if (memmem(seen, size, end, strlen(end)) != NULL)
             return true;
     }
     return false;
@@ -143,6 +148,7 @@ static bool client_send(int fd, const char *text, bool last, bool first)
 {
     unsigned char frame[256] = {(unsigned char)((last ? 0x80 : 0) | (first ? 1 : 0)),
                                 (unsigned char)(0x80 | strlen(text))};
+
     memcpy(frame + 6, text, strlen(text));
     return client_say(fd, frame, 6 + strlen(text));
 }
@@ -150,6 +156,7 @@ static bool client_send(int fd, const char *text, bool last, bool first)
 static bool client_open(int fd, const char *path)
 {
     char request[512];
+
     snprintf(request, sizeof request,
              "GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
              "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
@@ -175,6 +182,7 @@ static bool way_of_fragments(int fd)
 static bool way_of_pieces(int fd)
 {
     static const unsigned char frame[] = {0x81, 0x83, 0, 0, 0, 0, 'a', 'b', 'c'};
+
     if (!client_open(fd, "/echo/"))
         return false;
     for (size_t i = 0; i < sizeof frame; i++) {
@@ -193,12 +201,14 @@ static bool way_of_blocking(int fd)
 static bool way_of_file(int fd)
 {
     static const char request[] = "GET /static/chat.js HTTP/1.1\r\nHost: x\r\n\r\n";
+
     return client_say(fd, request, strlen(request)) && client_await(fd, "\r\n\r\n");
 }
 
 static bool way_of_pieced_request(int fd)
 {
     static const char one[] = "GET /static/none HTTP/1.1\r\nHo", two[] = "st: x\r\n\r\n";
+
     return client_say(fd, one, strlen(one)) && usleep(2000) == 0 &&
            client_say(fd, two, strlen(two)) && client_await(fd, "404 Not Found\n");
 }
@@ -207,6 +217,7 @@ static bool go(bool (*way)(int fd), unsigned patience_ms)
 {
     int fd = client_connect(patience_ms);
     bool served = way(fd);
+
     close(fd);
     return served;
 }
@@ -214,6 +225,7 @@ static bool go(bool (*way)(int fd), unsigned patience_ms)
 static void try_all(bool (*way)(int fd))
 {
     unsigned refused = 0;
+
     serve();
     ck_assert(go(way, 10000));
     for (unsigned long nth = 1; nth <= FUSE_MOST; nth++) {
@@ -266,6 +278,7 @@ int main(void)
 {
     Suite *suite = suite_create("server_memory");
     TCase *tcase = tcase_create("failing");
+
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, chat_survives);
     tcase_add_test(tcase, fragments_survive);
