@@ -57,6 +57,10 @@ static void chat_connect(sluice_conn *ws)
     struct chat *chat = sluice_state(ws);
     const char *room = sluice_param(ws, "room"); /* NULL: the mount without <str:room> */
 
+    if (sluice_path(ws) == NULL) { /* it holds a zero byte, and so may the room's name */
+        sluice_deny(ws, 400, "there is no such room\n");
+        return;
+    }
     if (room == NULL) {
         snprintf(chat->group, sizeof chat->group, "%s", EVERYBODY);
     } else if (!name_group(chat->group, room)) {

@@ -106,6 +106,7 @@ check "without a key" is 400 -H 'Connection: Upgrade' -H 'Upgrade: websocket' \
 check "with a key that is too short" is 400 -H 'Connection: Upgrade' -H 'Upgrade: websocket' \
     -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: c2hvcnQ=' "$url/ws/echo/"
 check "on a path that is a page" shakes 404 "$url/chat"
+check "to a room whose name holds a zero byte" shakes 400 "$url/ws/chat/a%00b/"
 check "to a room whose name is too long" shakes 400 "$url/ws/chat/$(repeat 95 x)/"
 
 check "the server stops" server_stop
