@@ -157,7 +157,7 @@ static inline bool conn_left(const struct conn *conn)
     do {                                                                                           \
         char conn_log_peer[CONN_PEER_SIZE];                                                        \
         log_write((level), (event),                                                                \
-                  LOG_STR("mount", (conn)->mount ? (conn)->mount->config->route : NULL),           \
+                  LOG_STR("mount", (conn)->mount != NULL ? (conn)->mount->config->route : NULL),   \
                   LOG_STR("peer", conn_peer((conn), conn_log_peer)), __VA_ARGS__);                 \
     } while (0)
 
