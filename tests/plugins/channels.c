@@ -4,8 +4,8 @@
  * Must be seen: "name" is answered with the connection's channel, the same each time; "to CHANNEL
  * TEXT" is answered with true or false, and TEXT comes to that connection; "join GROUP" and "leave
  * GROUP" are answered with "done"; "all GROUP TEXT" comes to each member, "others GROUP TEXT" to
- * each but the sender; "bytes" goes through an event and comes back as it was. Whoever goes says its
- * channel's name to the group "left", also where it had never asked for that name.
+ * each but the sender; "bytes" goes through an event and comes back as it was. Whoever goes says
+ * its channel's name to the group "left", also where it had never asked for that name.
  */
 #include <sluice/sluice.h>
 #include <stdio.h>
