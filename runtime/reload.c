@@ -15,6 +15,8 @@ struct plugin_cache *reload_cache(const struct config *config, struct diag *diag
     if (cache == NULL)
         diag_add(diag, DIAG_ERROR, &config->source, config->cache_place,
                  fault.hint[0] ? fault.hint : NULL, "%s", fault.message);
+    else
+        plugin_cache_probe_by(cache, "/proc/self/exe");
     return cache;
 }
 

@@ -247,7 +247,7 @@ START_TEST(load_and_unload_are_called_once)
     client = client_open("/two/");
     client_leave(&client);
     server_stop();
-    ck_assert_uint_eq(trace_count("constructor"), 1);
+    ck_assert_uint_eq(trace_count("constructor"), 2); /* in the probe, and here */
     ck_assert_uint_eq(trace_count("load NULL"), 1);
     ck_assert_uint_eq(trace_count("unload"), 2);
     ck_assert_uint_eq(trace_count("destructor"), 1);

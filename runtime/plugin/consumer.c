@@ -19,6 +19,7 @@
 #include "plugin/copies.h"
 #include "plugin/file.h"
 #include "plugin/generation.h"
+#include "plugin/probe.h"
 #include "plugin/record.h"
 
 STAILQ_HEAD(generation_list, generation);
@@ -29,6 +30,7 @@ struct plugin_cache {
     struct copies copies;
     struct generation_list stuck; /* gone, and still mapped */
     atomic_uint count, stuck_count;
+    const char *program; /* that probes; NULL: none does */
 
     pthread_mutex_t mutex;
     struct generation_list idle; /* nobody refers to them any more */
@@ -80,6 +82,11 @@ void plugin_cache_close(struct plugin_cache *cache)
     copies_close(&cache->copies);
     pthread_mutex_destroy(&cache->mutex);
     mem_free(cache);
+}
+
+void plugin_cache_probe_by(struct plugin_cache *cache, const char *program)
+{
+    cache->program = program;
 }
 
 unsigned generation_count(const struct plugin_cache *cache)
@@ -159,7 +166,8 @@ static bool map(struct generation *generation, const struct elf *elf,
         free_generation(generation);
         return false;
     }
-    if (!object_map(&generation->object, generation->path, generation->name, elf, fault)) {
+    if ((cache->program != NULL && !probe_try(cache->program, generation->path, fault)) ||
+        !object_map(&generation->object, generation->path, generation->name, elf, fault)) {
         unlink(generation->path);
         free_generation(generation);
         return false;
