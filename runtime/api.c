@@ -242,10 +242,12 @@ void sluice_response_header(sluice_conn *ws, const char *name, const char *value
 {
     struct conn *conn = conn_own(ws, "sluice_response_header");
 
+    if (conn != NULL && (name == NULL || value == NULL))
+        conn = refuse("sluice_response_header", no_argument);
     if (conn != NULL)
         operation_do(conn, &(struct operation){.kind = OPERATION_HEADER,
-                                               .first = optional(name),
-                                               .second = optional(value)});
+                                               .first = slice_of(name),
+                                               .second = slice_of(value)});
 }
 
 /* ---- Sending -------------------------------------------------------------------------------- */
@@ -429,7 +431,12 @@ const char *sluice_str(struct json_object *object, const char *key)
 {
     struct json_object *value = member(object, key, json_type_string);
 
-    return value != NULL && !value_is_bytes(value) ? json_object_get_string(value) : NULL;
+    if (value == NULL || value_is_bytes(value))
+        return NULL;
+
+    /* Cut at the zero byte it would be other words than were sent. */
+    const char *text = json_object_get_string(value);
+    return strlen(text) == (size_t)json_object_get_string_len(value) ? text : NULL;
 }
 
 long long sluice_int(struct json_object *object, const char *key, long long otherwise)

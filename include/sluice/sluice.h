@@ -256,7 +256,8 @@ void *sluice_state(const sluice_conn *ws);
  */
 struct json_object *sluice_json(const char *json, ...) SLUICE_JSON_ARGS(1, 2);
 
-/* A member of an object; NULL, or `otherwise`, if missing or of another type. */
+/* A member of an object; NULL, or `otherwise`, if missing or of another type.  A
+ * string that holds a zero byte is no C string: NULL too. */
 const char *sluice_str(struct json_object *object, const char *key);
 long long   sluice_int(struct json_object *object, const char *key, long long otherwise);
 
@@ -308,7 +309,8 @@ void sluice_defer(sluice_conn *ws, sluice_job *job, const char *json, ...)
 
 enum sluice_level { SLUICE_DEBUG, SLUICE_INFO, SLUICE_WARN, SLUICE_ERROR };
 
-/* One line, prefixed with the mount and, unless ws is NULL, the peer. */
+/* One line, prefixed with the mount and, unless ws is NULL, the peer.  Of the text
+ * 512 bytes are printed. */
 void sluice_log(const sluice_conn *ws, enum sluice_level level, const char *format, ...)
     SLUICE_PRINTF_ARGS(3, 4);
 

@@ -205,8 +205,9 @@ void conn_end(struct conn *conn, bool linger)
 
 void conn_stop(struct conn *conn, bool now)
 {
-    conn->stopping = true;
-    if (now)
+    if (conn->state < CONN_ENDING) /* what has ended already ended for another reason */
+        conn->stopping = true;
+    if (now || conn->shut)
         conn_cut(conn, "the server stops");
     else if (conn->state == CONN_REQUEST)
         conn_end(conn, false);

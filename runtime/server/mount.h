@@ -34,7 +34,7 @@ enum drop {
     DROP_COUNT,
 };
 
-#define MOUNT_TOLD_MAX 16 /* different things that are told in a minute; the others only count */
+#define MOUNT_TOLD_MAX 64 /* different things that are told in a minute; the others only count */
 
 struct mount {
     const struct mount_config *config;
