@@ -363,31 +363,36 @@ static bool told(enum template_result result, const char *name, const char *text
     return false;
 }
 
-/* A template as JSON text, or as msgpack: into this thread's buffer. Data NULL: it is none. */
-static struct slice template_text(const char *name, const char *text, va_list args)
+/* What the sink has written of a template into this thread's buffer. Data NULL: it is none. */
+static struct slice template_written(const char *name, const char *text, va_list args,
+                                     struct value_sink *sink, struct text *out)
 {
-    struct json_writer writer;
-    struct text *out = call_scratch();
     const char *why = NULL;
     size_t at = 0;
+    enum template_result result = template_tell(text, args, sink, &why, &at);
 
-    json_writer_init(&writer, out);
-    enum template_result result = template_tell(text, args, &writer.sink, &why, &at);
+    if (out->failed)
+        result = TEMPLATE_NO_MEMORY;
     return told(result, name, text, why, at) ? (struct slice){out->data, out->size}
                                              : (struct slice){0};
 }
 
+static struct slice template_text(const char *name, const char *text, va_list args)
+{
+    struct text *out = call_scratch();
+    struct json_writer writer;
+
+    json_writer_init(&writer, out);
+    return template_written(name, text, args, &writer.sink, out);
+}
+
 static struct slice template_msgpack(const char *name, const char *text, va_list args)
 {
-    struct msgpack_writer writer;
     struct text *out = call_scratch();
-    const char *why = NULL;
-    size_t at = 0;
+    struct msgpack_writer writer;
 
     msgpack_writer_init(&writer, out);
-    enum template_result result = template_tell(text, args, &writer.sink, &why, &at);
-    return told(result, name, text, why, at) ? (struct slice){out->data, out->size}
-                                             : (struct slice){0};
+    return template_written(name, text, args, &writer.sink, out);
 }
 
 void sluice_send_json(sluice_conn *ws, const char *json, ...)

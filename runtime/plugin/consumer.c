@@ -185,7 +185,7 @@ static struct generation *open_bytes(struct plugin_cache *cache, const char *fil
                                      struct plugin_fault *fault)
 {
     struct generation *generation;
-    struct elf_symbol symbol;
+    struct elf_symbol symbol = {0};
     struct elf elf;
 
     if (!elf_parse(&elf, bytes, fault) || !record_check(&elf, &symbol, fault))
@@ -206,7 +206,7 @@ struct generation *generation_open(struct plugin_cache *cache, const char *file,
 {
     unsigned char digest[DIGEST_SIZE];
     struct generation *generation = NULL;
-    struct slice bytes;
+    struct slice bytes = {0};
 
     if (!file_read(file, &bytes, fault))
         return NULL;

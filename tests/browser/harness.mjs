@@ -126,8 +126,9 @@ async function runTest({ name, options: { loses = false, ...options }, run }) {
   }
 }
 
-// until(what, f): waits for f to give something true, and gives it back.
-export async function until(what, f, timeout = 10000) {
+// until(what, f): waits for f to give something true, and gives it back. Long enough for a browser on
+// a machine that runs other tests under a sanitizer.
+export async function until(what, f, timeout = 60000) {
   const end = Date.now() + timeout;
   for (;;) {
     const result = await f();
