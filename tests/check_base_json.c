@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/value.h"
+#include "written.h"
 
 /* In a block of its exact size, so that the address sanitizer sees one byte too many. */
 static bool parse(const char *data, size_t size, struct json_object **value)
@@ -37,24 +38,6 @@ static struct json_object *parsed(const char *text)
 
     ck_assert_msg(parse_text(text, &value), "refused: %s", text);
     return value;
-}
-
-static bool write_value(struct json_object *value, struct text *out)
-{
-    struct json_writer writer;
-
-    json_writer_init(&writer, out);
-    return value_tell(value, &writer.sink);
-}
-
-static void assert_written(struct json_object *value, const char *text)
-{
-    struct text out = {0};
-
-    ck_assert(write_value(value, &out));
-    ck_assert_str_eq(out.data, text);
-    ck_assert_uint_eq(out.size, strlen(text));
-    text_free(&out);
 }
 
 /* ---- JSON in ---- */

@@ -15,6 +15,7 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "base/value.h"
+#include "written.h"
 
 static struct json_object *parsed(const char *text)
 {
@@ -22,24 +23,6 @@ static struct json_object *parsed(const char *text)
 
     ck_assert(json_parse(text, strlen(text), &value));
     return value;
-}
-
-static bool write_value(struct json_object *value, struct text *out)
-{
-    struct json_writer writer;
-
-    json_writer_init(&writer, out);
-    return value_tell(value, &writer.sink);
-}
-
-static void assert_written(struct json_object *value, const char *text)
-{
-    struct text out = {0};
-
-    ck_assert(write_value(value, &out));
-    ck_assert_str_eq(out.data, text);
-    ck_assert_uint_eq(out.size, strlen(text));
-    text_free(&out);
 }
 
 /* ---- Numbers ---- */
