@@ -258,20 +258,6 @@ static void announce(const struct process *process, const struct diag *diag)
                   LOG_INT("connections", server->connection_limit));
 }
 
-static void log_drops(const struct routing *routing)
-{
-    for (unsigned i = 0; i < routing->mount_count; i++) {
-        for (unsigned drop = 0; drop < DROP_COUNT; drop++) {
-            unsigned long count = atomic_load(&routing->mounts[i].dropped[drop]);
-
-            if (count > 0)
-                log_write(LOG_INFO, "mount.dropped",
-                          LOG_STR("mount", routing->mounts[i].config->route),
-                          LOG_STR("why", drop_name(drop)), LOG_INT("count", count));
-        }
-    }
-}
-
 /* Frees everything; where a callback does not end, its memory can't be, and the process just goes.
  */
 static void clean_up(struct process *process)
@@ -281,10 +267,10 @@ static void clean_up(struct process *process)
     if (process->server != NULL) {
         unsigned long accepted = atomic_load(&process->server->accepted);
 
-        log_drops(process->server->routing);
         api_shut();
         uint64_t left = process->stop_at > now ? process->stop_at - now : 1;
         if (!server_free(process->server, process->stopping ? (unsigned)left : 1000)) {
+            routing_tell(process->server->routing); /* which will never be freed */
             log_write(LOG_ERROR, "server.stopped", LOG_STR("why", "a callback does not end"));
             _exit(CLI_DONE);
         }

@@ -208,6 +208,26 @@ START_TEST(other_types_run_nothing)
 }
 END_TEST
 
+/* What a table has counted is told when it goes, with its last connection. */
+START_TEST(a_reload_forgets_no_count)
+{
+    struct client client;
+
+    serve("ws /system/ system_handler.so\n");
+    client = client_open("/system/");
+    client_text(&client, "abort");
+    client_text(&client, "ping");
+    client_expect_text(&client, "pong");
+    serve_conf("ws /other/ system_handler.so\n");
+    server_reload();
+    ck_assert_uint_eq(log_count(" mount.dropped "), 0);
+    client_leave(&client);
+    log_wait(" mount.dropped ", "mount=/system/", "why=\"no handler\"", "count=1");
+    log_wait(" mount.served ", "mount=/system/", "opened=1", "refused=0", "slow_callbacks=0");
+    server_stop();
+}
+END_TEST
+
 START_TEST(long_types_run_nothing)
 {
     enum { SIZE = 1 << 20 };
@@ -486,6 +506,7 @@ int main(void)
     tcase = harness_case(suite, "types");
     tcase_add_test(tcase, declared_handlers_run);
     tcase_add_test(tcase, other_types_run_nothing);
+    tcase_add_test(tcase, a_reload_forgets_no_count);
     tcase_add_test(tcase, long_types_run_nothing);
     tcase_add_test(tcase, events_without_a_handler_are_told_once);
     tcase_add_test(tcase, handler_that_no_type_can_spell);

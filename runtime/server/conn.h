@@ -53,7 +53,6 @@ struct conn {
     bool linger : 1;       /* ENDING: wait for the peer's end, so that it gets our last words */
     bool shut : 1;         /* ENDING: our side is shut down */
     bool keep_alive : 1;   /* REPLYING: another request may follow */
-    bool peer_closed : 1;  /* the peer's close frame came */
     bool busy : 1;         /* a callback runs on the pool */
     bool stalled : 1;      /* in worker->stalled */
     bool connected : 1;    /* connect was called, or would have been: disconnect is owed */

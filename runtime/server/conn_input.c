@@ -45,7 +45,6 @@ bool conn_wants_bytes(const struct conn *conn)
 
 static void peer_closed(struct conn *conn, const struct message *message)
 {
-    conn->peer_closed = true;
     if (message->size > 0)
         conn->reason = mem_strndup((const char *)message->data, message->size);
     if (conn->state == CONN_CLOSING) {

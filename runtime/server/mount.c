@@ -113,8 +113,33 @@ static void open_files(struct mount *mount, struct diag *diag)
                  strerror(errno));
 }
 
+static void mount_tell(const struct mount *mount)
+{
+    unsigned long opened = atomic_load(&mount->opened), refused = atomic_load(&mount->refused);
+    const char *route = mount->config->route;
+
+    if (opened + refused > 0)
+        log_write(LOG_INFO, "mount.served", LOG_STR("mount", route), LOG_INT("opened", opened),
+                  LOG_INT("refused", refused),
+                  LOG_INT("slow_callbacks", atomic_load(&mount->slow_callbacks)));
+    for (unsigned drop = 0; drop < DROP_COUNT; drop++) {
+        unsigned long count = atomic_load(&mount->dropped[drop]);
+
+        if (count > 0)
+            log_write(LOG_INFO, "mount.dropped", LOG_STR("mount", route),
+                      LOG_STR("why", drop_name(drop)), LOG_INT("count", count));
+    }
+}
+
+void routing_tell(const struct routing *routing)
+{
+    for (unsigned i = 0; i < routing->mount_count; i++)
+        mount_tell(&routing->mounts[i]);
+}
+
 static void routing_free(struct routing *routing)
 {
+    routing_tell(routing);
     for (unsigned i = 0; i < routing->mount_count; i++) {
         if (routing->mounts[i].generation != NULL)
             generation_unref(routing->mounts[i].generation);

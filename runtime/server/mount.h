@@ -72,6 +72,8 @@ struct routing *routing_new(struct config *config, struct plugin_cache *cache,
 bool routing_load(struct routing *routing, struct diag *diag);
 struct routing *routing_ref(struct routing *routing); /* any thread */
 void routing_unref(struct routing *routing);          /* any thread */
+/* Logs what its mounts have counted; done when it is freed, so that a reload forgets nothing. */
+void routing_tell(const struct routing *routing);
 /* Frees the routings nobody uses; main thread, never inside a callback. Gives how many went. */
 unsigned routing_reap(void);
 /* Is told, on whichever thread, that there is something to reap. Set before any routing is made. */
