@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/rate.h"
 #include "conf/diag.h"
 #include "conf/origin.h"
 #include "conf/pattern.h"
@@ -32,6 +33,11 @@ struct server_config {
     size_t headers, request_line;
     unsigned header_count;
     uint32_t handshake, keep_alive, stop; /* none is ever 0 */
+    unsigned per_address; /* connections of one IP address (IPv6: of one /64); 0: any number */
+    uint64_t body;        /* bytes of a request's body, which is read and not used; beyond: 413 */
+    uint64_t unfinished;  /* bytes that messages half there may hold, all together (1013) */
+    uint32_t pace;        /* over what time closing all connections is spread at a stop */
+    bool restarts;        /* whoever stops the server starts it again: 1012, not 1001 */
 };
 
 /* The `limits` directive. Times are milliseconds, 0 is off. */
@@ -39,6 +45,16 @@ struct limits_config {
     uint32_t answer, unfinished, ping, pong, idle, callback, closing;
     uint64_t message, backlog;
     unsigned fragments, events;
+    struct rate rate, bytes; /* messages, and bytes of any kind, of one connection (1008) */
+    bool drop;               /* policy=drop: beyond backlog, messages are skipped; else 1013 */
+};
+
+/* The `compress` directive. */
+struct compress_config {
+    bool on;
+    bool takeover;         /* keep windows from message to message, where the client agrees */
+    uint8_t level, window; /* zlib's; bits, 9 to 15 */
+    size_t min;            /* bytes of a message from which it is compressed */
 };
 
 struct option_config {
@@ -57,6 +73,7 @@ struct mount_config {
     const char *file_name;   /* as written: "chat.so", "public" */
     const char *file;        /* the path to open */
     struct limits_config limits;
+    struct compress_config compress;
     struct origins *origins;         /* NULL: same */
     const char *const *subprotocols; /* ends with NULL; in the order of the server's preference */
     unsigned option_count;

@@ -34,11 +34,13 @@ struct message {
     const char *why;
 };
 
+struct deflate;
 struct message_partial;
 
 /* What a connection keeps between two reads. Owned by its connection; all zero at first. */
 struct message_reader {
     struct message_partial *partial; /* NULL while no frame or message is half there */
+    struct deflate *deflate;         /* wire/deflate: owned; NULL: no compression was agreed on */
     bool closed;                     /* a close frame or a fault came: nothing more is read */
 };
 
