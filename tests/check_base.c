@@ -1,5 +1,5 @@
 /*
- * Tests of base: memory, clock, text, random bytes, and tables.
+ * Tests of base: memory, clock, rates, text, random bytes, and tables.
  */
 #include <check.h>
 #include <pthread.h>
@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/rate.h"
 #include "base/table.h"
 #include "base/text.h"
 
@@ -181,6 +182,120 @@ START_TEST(clock_coarse_is_real_whatever_tests_set)
     clock_freeze(7);
     ck_assert_uint_ne(clock_coarse(), 7);
     clock_thaw();
+}
+END_TEST
+
+/* --- rate -------------------------------------------------------------------------------- */
+
+/* How many of one token each are had at once. */
+static unsigned take_all(struct bucket *bucket, const struct rate *rate, uint64_t now)
+{
+    unsigned taken = 0;
+
+    while (taken < 100000 && bucket_take(bucket, rate, 1, now))
+        taken++;
+    return taken;
+}
+
+START_TEST(bucket_is_full_at_first_and_fills_evenly)
+{
+    const struct rate rate = {.count = 20, .ms = 1000};
+    struct bucket bucket = {0};
+
+    ck_assert_uint_eq(take_all(&bucket, &rate, 5000), 20);
+    ck_assert(!bucket_take(&bucket, &rate, 1, 5049));
+    ck_assert(bucket_take(&bucket, &rate, 1, 5050));
+    ck_assert(!bucket_take(&bucket, &rate, 1, 5050));
+    ck_assert_uint_eq(take_all(&bucket, &rate, 5550), 10);
+    ck_assert_uint_eq(take_all(&bucket, &rate, 1u << 30), 20);
+}
+END_TEST
+
+/* A rate below one a millisecond, asked each millisecond: what is not a whole token yet stays. */
+START_TEST(bucket_rounds_nothing_away)
+{
+    const struct rate slow = {.count = 7, .ms = 3600000}, odd = {.count = 3, .ms = 7};
+    struct bucket bucket = {0};
+    unsigned taken = 0;
+
+    for (uint64_t now = 0; now <= 3600000; now++)
+        taken += bucket_take(&bucket, &slow, 1, now);
+    ck_assert_uint_eq(taken, 7 + 7);
+    bucket = (struct bucket){0};
+    taken = 0;
+    for (uint64_t now = 0; now <= 7000; now++)
+        taken += take_all(&bucket, &odd, now);
+    ck_assert_uint_eq(taken, 3 + 3000);
+}
+END_TEST
+
+START_TEST(bucket_takes_all_or_none)
+{
+    const struct rate rate = {.count = 1000, .ms = 1000};
+    struct bucket bucket = {0};
+
+    ck_assert(bucket_take(&bucket, &rate, 600, 1));
+    ck_assert(!bucket_take(&bucket, &rate, 401, 1));
+    ck_assert(bucket_take(&bucket, &rate, 400, 1));
+    ck_assert(!bucket_take(&bucket, &rate, 1, 1));
+}
+END_TEST
+
+/* One that is ten times the bucket is had when that is full, and takes ten times as long to pay. */
+START_TEST(bucket_lends_to_what_is_larger)
+{
+    const struct rate rate = {.count = 100, .ms = 1000};
+    struct bucket bucket = {0};
+
+    ck_assert(bucket_take(&bucket, &rate, 1, 10));
+    ck_assert(!bucket_take(&bucket, &rate, 1000, 10));
+    ck_assert(bucket_take(&bucket, &rate, 1000, 20));
+    ck_assert(!bucket_take(&bucket, &rate, 1, 20 + 9009));
+    ck_assert(bucket_take(&bucket, &rate, 1, 20 + 9010));
+    ck_assert(!bucket_take(&bucket, &rate, 1000, 20 + 10009));
+    ck_assert(bucket_take(&bucket, &rate, 1000, 20 + 10010));
+}
+END_TEST
+
+START_TEST(bucket_without_a_rate_is_never_empty)
+{
+    const struct rate none = {0};
+    struct bucket bucket = {0};
+
+    for (unsigned i = 0; i < 1000; i++)
+        ck_assert(bucket_take(&bucket, &none, UINT64_MAX, i));
+    ck_assert_uint_eq(bucket.spent, 0);
+}
+END_TEST
+
+/* The largest that can be said, and what can't: late, never wrapped round to allowed. */
+START_TEST(bucket_does_not_overflow)
+{
+    const struct rate large = {.count = UINT64_C(1) << 30, .ms = UINT32_MAX};
+    const struct rate huge = {.count = UINT64_MAX, .ms = UINT32_MAX};
+    struct bucket bucket = {0};
+
+    ck_assert(bucket_take(&bucket, &large, UINT64_C(1) << 30, 1));
+    ck_assert(!bucket_take(&bucket, &large, 4, 1));
+    ck_assert(bucket_take(&bucket, &large, 1, 5));
+    ck_assert(bucket_take(&bucket, &large, UINT64_MAX, UINT64_MAX - 1));
+    ck_assert(!bucket_take(&bucket, &large, 1, UINT64_MAX));
+    bucket = (struct bucket){0};
+    ck_assert(bucket_take(&bucket, &huge, UINT64_MAX, 1));
+    ck_assert(!bucket_take(&bucket, &huge, 1, 1));
+    ck_assert(bucket_take(&bucket, &huge, 1, 2));
+}
+END_TEST
+
+START_TEST(bucket_ignores_a_clock_that_goes_back)
+{
+    const struct rate rate = {.count = 2, .ms = 1000};
+    struct bucket bucket = {0};
+
+    ck_assert_uint_eq(take_all(&bucket, &rate, 9000), 2);
+    ck_assert(!bucket_take(&bucket, &rate, 1, 8000));
+    ck_assert(!bucket_take(&bucket, &rate, 1, 9499));
+    ck_assert(bucket_take(&bucket, &rate, 1, 9500));
 }
 END_TEST
 
@@ -482,6 +597,15 @@ static void add_memory_and_clock(Suite *suite)
     tcase_add_test(tcase, clock_stands_still_and_is_moved);
     tcase_add_test(tcase, clock_runs_by_the_real_one);
     tcase_add_test(tcase, clock_coarse_is_real_whatever_tests_set);
+
+    tcase = add_case(suite, "rate");
+    tcase_add_test(tcase, bucket_is_full_at_first_and_fills_evenly);
+    tcase_add_test(tcase, bucket_rounds_nothing_away);
+    tcase_add_test(tcase, bucket_takes_all_or_none);
+    tcase_add_test(tcase, bucket_lends_to_what_is_larger);
+    tcase_add_test(tcase, bucket_without_a_rate_is_never_empty);
+    tcase_add_test(tcase, bucket_does_not_overflow);
+    tcase_add_test(tcase, bucket_ignores_a_clock_that_goes_back);
 
     tcase = add_case(suite, "random");
     tcase_add_test(tcase, random_fills_all_and_differs);

@@ -17,12 +17,13 @@ struct rate {
 
 /* All zero is full. Of whoever is limited; its thread only. */
 struct bucket {
-    uint64_t spent; /* tokens that are missing, in units of 1/ms of a token's worth: see rate.c */
+    uint64_t spent; /* of the tokens, in parts of 1/ms each; more than there are: owed */
     uint64_t at;    /* when that was so, by clock_now */
 };
 
 /* Takes `tokens`; false, and none is taken, where there are not as many left. More than the bucket
- * holds are had when it is full, so that one large thing is late and not impossible. */
+ * holds are had when it is full, so that one large thing is late and not impossible: they are owed
+ * then, and nothing is had before what is owed has come back. */
 bool bucket_take(struct bucket *bucket, const struct rate *rate, uint64_t tokens, uint64_t now);
 
 #endif
