@@ -259,7 +259,7 @@ static void send_payload(struct conn *conn, bool binary, struct slice payload)
     if (call->batch == NULL)
         operation_do(conn, &(struct operation){.kind = binary ? OPERATION_BINARY : OPERATION_TEXT,
                                                .first = payload});
-    else if (batch_frame(call->batch, binary ? FRAME_BINARY : FRAME_TEXT, payload))
+    else if (batch_frame(call->batch, binary ? FRAME_BINARY : FRAME_TEXT, 0, payload))
         call->batch_frames++;
     else
         event_refuse(call->mount, DROP_NO_MEMORY, (struct slice){0}, "no memory for a broadcast");

@@ -128,7 +128,7 @@ static void finish(void)
 
 static bool add(uint32_t number, size_t size)
 {
-    return outbox_frame(&outbox, &pool, FRAME_BINARY, payload_of(number, size));
+    return outbox_frame(&outbox, &pool, FRAME_BINARY, 0, payload_of(number, size));
 }
 
 START_TEST(a_turns_frames_leave_at_once)
@@ -206,7 +206,7 @@ START_TEST(cut_line_is_told)
     ck_assert_int_eq(outbox_write(&outbox, &pool, -1), OUTBOX_BROKEN);
     bool memory = false;
     ck_assert_int_eq(
-        outbox_write_frame(&outbox, &pool, -1, FRAME_BINARY, payload_of(2, 20000), &memory),
+        outbox_write_frame(&outbox, &pool, -1, FRAME_BINARY, 0, payload_of(2, 20000), &memory),
         OUTBOX_BROKEN);
     finish();
 }
@@ -219,7 +219,7 @@ START_TEST(large_frame_is_written_from_where_it_is)
     bool memory = false;
     line_clear(SIZE_MAX);
     ck_assert_int_eq(
-        outbox_write_frame(&outbox, &pool, -1, FRAME_BINARY, payload_of(1, 200000), &memory),
+        outbox_write_frame(&outbox, &pool, -1, FRAME_BINARY, 0, payload_of(1, 200000), &memory),
         OUTBOX_EMPTY);
     ck_assert(memory);
     ck_assert_uint_eq(line.calls, 1);
@@ -235,7 +235,7 @@ START_TEST(large_frame_keeps_its_place)
         line_clear(room);
         ck_assert(add(1, 20));
         enum outbox_result result =
-            outbox_write_frame(&outbox, &pool, -1, FRAME_BINARY, payload_of(2, 50000), &memory);
+            outbox_write_frame(&outbox, &pool, -1, FRAME_BINARY, 0, payload_of(2, 50000), &memory);
         ck_assert(memory);
         ck_assert_int_eq(result, room < 22 + 4 + 50000 ? OUTBOX_WAITING : OUTBOX_EMPTY);
         ck_assert(add(3, 20));
@@ -252,7 +252,7 @@ START_TEST(large_frame_without_memory_is_told)
     line_clear(1000);
     mem_fail_at(1);
     ck_assert_int_eq(
-        outbox_write_frame(&outbox, &pool, -1, FRAME_BINARY, payload_of(1, 50000), &memory),
+        outbox_write_frame(&outbox, &pool, -1, FRAME_BINARY, 0, payload_of(1, 50000), &memory),
         OUTBOX_WAITING);
     ck_assert(!memory);
     finish();
@@ -264,7 +264,7 @@ END_TEST
 static size_t batch_add(struct batch *batch, uint32_t number, size_t size)
 {
     size_t before = batch->bytes.size;
-    ck_assert(batch_frame(batch, FRAME_BINARY, payload_of(number, size)));
+    ck_assert(batch_frame(batch, FRAME_BINARY, 0, payload_of(number, size)));
     return batch->bytes.size - before;
 }
 
@@ -419,9 +419,9 @@ static void do_frame(struct ledger *ledger, bool direct)
     struct slice payload = payload_of(++ledger->next, size);
     bool memory = true;
     if (direct)
-        outbox_write_frame(&outbox, &pool, -1, FRAME_BINARY, payload, &memory);
+        outbox_write_frame(&outbox, &pool, -1, FRAME_BINARY, 0, payload, &memory);
     else
-        memory = outbox_frame(&outbox, &pool, FRAME_BINARY, payload);
+        memory = outbox_frame(&outbox, &pool, FRAME_BINARY, 0, payload);
     ck_assert(memory);
     ck_assert_uint_eq(line.size + outbox.size, left + size_on_line(size));
     ledger->added += size_on_line(size);
@@ -497,7 +497,7 @@ START_TEST(what_found_no_memory_was_not_appended)
     mem_fail_at(1);
     ck_assert(!outbox_batch(&outbox, &pool, batch, 0, size));
     mem_fail_at(1);
-    ck_assert(!batch_frame(batch, FRAME_BINARY, payload_of(2, 100000)));
+    ck_assert(!batch_frame(batch, FRAME_BINARY, 0, payload_of(2, 100000)));
     mem_fail_at(0);
     ck_assert_uint_eq(batch->references, 1);
     ck_assert_uint_eq(batch->bytes.size, size);

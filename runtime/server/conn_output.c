@@ -106,10 +106,10 @@ void conn_send(struct conn *conn, enum frame_opcode opcode, struct slice payload
         return;
     bool memory = true;
     if (payload.size >= OUTBOX_DIRECT && !conn->want_write)
-        conn_wrote(conn, outbox_write_frame(&conn->outbox, &conn->worker->pool, conn->fd, opcode,
+        conn_wrote(conn, outbox_write_frame(&conn->outbox, &conn->worker->pool, conn->fd, opcode, 0,
                                             payload, &memory));
     else
-        memory = outbox_frame(&conn->outbox, &conn->worker->pool, opcode, payload);
+        memory = outbox_frame(&conn->outbox, &conn->worker->pool, opcode, 0, payload);
     if (!memory)
         conn_cut(conn, "no memory");
     if (conn->state != CONN_GONE)

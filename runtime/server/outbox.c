@@ -60,13 +60,13 @@ void batch_unref(struct batch *batch)
     mem_free(batch);
 }
 
-bool batch_frame(struct batch *batch, enum frame_opcode opcode, struct slice payload)
+bool batch_frame(struct batch *batch, enum frame_opcode opcode, uint8_t rsv, struct slice payload)
 {
     uint8_t *out = (uint8_t *)text_reserve(&batch->bytes, FRAME_HEADER_MAX + payload.size);
 
     if (out == NULL)
         return false;
-    size_t header = frame_write(out, opcode, 0, payload.size);
+    size_t header = frame_write(out, opcode, rsv, payload.size);
     if (payload.size > 0)
         memcpy(out + header, payload.data, payload.size);
     batch->bytes.size += header + payload.size;
@@ -167,10 +167,10 @@ static void chunk_copy(struct outbox *outbox, struct outbox_chunk *chunk, const 
 /* ---- Appending ------------------------------------------------------------------------------ */
 
 bool outbox_frame(struct outbox *outbox, struct outbox_pool *pool, enum frame_opcode opcode,
-                  struct slice payload)
+                  uint8_t rsv, struct slice payload)
 {
     uint8_t header[FRAME_HEADER_MAX];
-    size_t header_size = frame_write(header, opcode, 0, payload.size);
+    size_t header_size = frame_write(header, opcode, rsv, payload.size);
     struct outbox_chunk *chunk = chunk_with_room(outbox, pool, header_size + payload.size, false);
 
     if (chunk == NULL)
@@ -301,10 +301,11 @@ enum outbox_result outbox_write(struct outbox *outbox, struct outbox_pool *pool,
 }
 
 enum outbox_result outbox_write_frame(struct outbox *outbox, struct outbox_pool *pool, int fd,
-                                      enum frame_opcode opcode, struct slice payload, bool *memory)
+                                      enum frame_opcode opcode, uint8_t rsv, struct slice payload,
+                                      bool *memory)
 {
     uint8_t header[FRAME_HEADER_MAX];
-    size_t header_size = frame_write(header, opcode, 0, payload.size);
+    size_t header_size = frame_write(header, opcode, rsv, payload.size);
 
     *memory = true;
     enum outbox_result before = outbox_write(outbox, pool, fd);
@@ -324,7 +325,7 @@ enum outbox_result outbox_write_frame(struct outbox *outbox, struct outbox_pool 
     /* The whole frame is kept, its front marked as written, so that a frame's beginning is always
      * at hand to whoever walks the chunks. */
     bool first = outbox->first == NULL;
-    if (!outbox_frame(outbox, pool, opcode, payload)) {
+    if (!outbox_frame(outbox, pool, opcode, rsv, payload)) {
         *memory = false;
         return OUTBOX_WAITING;
     }

@@ -36,7 +36,7 @@ struct batch {
 struct batch *batch_new(void);
 struct batch *batch_ref(struct batch *batch);
 void batch_unref(struct batch *batch);
-bool batch_frame(struct batch *batch, enum frame_opcode opcode, struct slice payload);
+bool batch_frame(struct batch *batch, enum frame_opcode opcode, uint8_t rsv, struct slice payload);
 
 /* Of one connection; its loop's thread only. All zero is empty. */
 struct outbox {
@@ -53,7 +53,7 @@ enum outbox_result {
 
 /* Append; false without memory, and then nothing was appended. A frame stays whole in one chunk. */
 bool outbox_frame(struct outbox *outbox, struct outbox_pool *pool, enum frame_opcode opcode,
-                  struct slice payload);
+                  uint8_t rsv, struct slice payload);
 bool outbox_bytes(struct outbox *outbox, struct outbox_pool *pool, struct slice bytes);
 bool outbox_batch(struct outbox *outbox, struct outbox_pool *pool, struct batch *batch,
                   size_t offset, size_t size);
@@ -64,7 +64,8 @@ enum outbox_result outbox_write(struct outbox *outbox, struct outbox_pool *pool,
 /* Writes a large frame from where it is, behind what waits; what the socket did not take is copied.
  * `*memory` is false where there was none for that. */
 enum outbox_result outbox_write_frame(struct outbox *outbox, struct outbox_pool *pool, int fd,
-                                      enum frame_opcode opcode, struct slice payload, bool *memory);
+                                      enum frame_opcode opcode, uint8_t rsv, struct slice payload,
+                                      bool *memory);
 /* The same of whole frames that are part of a batch: what was not taken is a reference to it. */
 enum outbox_result outbox_write_batch(struct outbox *outbox, struct outbox_pool *pool, int fd,
                                       struct batch *batch, size_t offset, size_t size,
