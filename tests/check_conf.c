@@ -27,28 +27,6 @@ static struct config *parse(const char *text)
     return config;
 }
 
-/* The errors of a text, as they are printed; mem_free'd by the caller. */
-static char *errors_of(struct slice text)
-{
-    struct diag diag = {0};
-    struct text said = {0};
-
-    ck_assert_ptr_null(config_parse("routing.conf", "/site", text, &diag));
-    ck_assert_uint_gt(diag.errors, 0);
-    diag_print(&diag, &said);
-    diag_free(&diag);
-    return text_take(&said);
-}
-
-static bool is_refused(const char *text, const char *message)
-{
-    char *said = errors_of(slice_of(text));
-    bool found = strstr(said, message) != NULL;
-
-    mem_free(said);
-    return found;
-}
-
 static const char *option(const struct mount_config *mount, const char *name)
 {
     for (unsigned i = 0; i < mount->option_count; i++)
@@ -75,91 +53,6 @@ static int route(const struct config *config, bool upgrade, const char *path, co
                       below.data);
     return mount != NULL ? (int)(mount - config->mounts) : -1;
 }
-
-/* ---- Defaults ---- */
-
-START_TEST(an_empty_file_has_all_the_defaults)
-{
-    struct config *config = parse("");
-
-    ck_assert_uint_eq(config->listen_count, 1);
-    ck_assert_str_eq(config->listens[0].address, "127.0.0.1:8000");
-    ck_assert_str_eq(config->listens[0].host, "127.0.0.1");
-    ck_assert_uint_eq(config->listens[0].port, 8000);
-    ck_assert_ptr_null(config->listens[0].unix_path);
-    ck_assert_uint_eq(config->loops, 0);
-    ck_assert_uint_eq(config->pool_threads, 4);
-    ck_assert_uint_eq(config->pool_queue, 1000);
-    ck_assert_ptr_null(config->cache);
-    ck_assert_uint_eq(config->server.connections, 0);
-    ck_assert_uint_eq(config->server.headers, 32768);
-    ck_assert_uint_eq(config->server.header_count, 100);
-    ck_assert_uint_eq(config->server.request_line, 8192);
-    ck_assert_uint_eq(config->server.handshake, 10000);
-    ck_assert_uint_eq(config->server.keep_alive, 30000);
-    ck_assert_uint_eq(config->server.stop, 5000);
-    ck_assert_uint_eq(config->mount_count, 0);
-    config_unref(config);
-}
-END_TEST
-
-static void check_standard_limits(const struct limits_config *limits)
-{
-    ck_assert_uint_eq(limits->answer, 10000);
-    ck_assert_uint_eq(limits->message, 1 << 20);
-    ck_assert_uint_eq(limits->fragments, 1024);
-    ck_assert_uint_eq(limits->unfinished, 30000);
-    ck_assert_uint_eq(limits->backlog, 1 << 20);
-    ck_assert_uint_eq(limits->events, 1000);
-    ck_assert_uint_eq(limits->ping, 20000);
-    ck_assert_uint_eq(limits->pong, 20000);
-    ck_assert_uint_eq(limits->idle, 0);
-    ck_assert_uint_eq(limits->callback, 100);
-    ck_assert_uint_eq(limits->closing, 5000);
-}
-
-START_TEST(a_bare_mount_has_all_the_defaults)
-{
-    struct config *config = parse("ws /ws/echo/ echo.so\n");
-    const struct mount_config *mount = &config->mounts[0];
-
-    ck_assert_uint_eq(config->mount_count, 1);
-    ck_assert_int_eq(mount->kind, MOUNT_WS);
-    ck_assert_str_eq(mount->route, "/ws/echo/");
-    ck_assert_str_eq(mount->file_name, "echo.so");
-    ck_assert_str_eq(mount->file, "/site/echo.so");
-    ck_assert(slice_equal(text_at(config, mount->place), SLICE("/ws/echo/")));
-    ck_assert(slice_equal(text_at(config, mount->file_place), SLICE("echo.so")));
-    check_standard_limits(&mount->limits);
-    ck_assert_ptr_null(mount->origins);
-    ck_assert_ptr_null(mount->subprotocols);
-    ck_assert_uint_eq(mount->option_count, 0);
-    config_unref(config);
-}
-END_TEST
-
-/* The defaults as the table tells them are those that hold: a file that says them changes nothing.
- */
-START_TEST(the_defaults_may_be_said)
-{
-    struct config *silent = parse("ws /a a.so\n");
-    struct config *config =
-        parse("listen 127.0.0.1:8000\nloops auto\npool threads=4 queue=1k\nlayer local\nserver "
-              "connections=auto headers=32k header-count=100 request-line=8k handshake=10s "
-              "keep-alive=30s "
-              "stop=5s\nlimits answer=10s message=1m fragments=1024 unfinished=30s backlog=1m "
-              "events=1000 "
-              "ping=20s pong=20s idle=off callback=100ms closing=5s\norigins same\nws /a a.so\n");
-    struct diag diag = {0};
-
-    check_standard_limits(&config->mounts[0].limits);
-    ck_assert_mem_eq(&config->server, &silent->server, sizeof config->server);
-    config_compare(silent, config, &diag);
-    ck_assert_uint_eq(diag.warnings, 0);
-    config_unref(silent);
-    config_unref(config);
-}
-END_TEST
 
 /* ---- Directives ---- */
 
@@ -205,76 +98,6 @@ START_TEST(the_process_is_set_up)
     ck_assert_uint_eq(config->server.header_count, 1000);
     ck_assert_uint_eq(config->server.request_line, 65536);
     config_unref(config);
-}
-END_TEST
-
-START_TEST(times_and_sizes_have_units)
-{
-    struct config *config = parse("limits answer=250ms ping=2s pong=3m idle=1d callback=1h\n"
-                                  "limits message=10 backlog=1g unfinished=off\nws /a a.so\n"
-                                  "server keep-alive=1m\nhttp /b dir=b max-age=1d\n");
-    const struct limits_config *limits = &config->mounts[0].limits;
-
-    ck_assert_uint_eq(limits->answer, 250);
-    ck_assert_uint_eq(limits->ping, 2000);
-    ck_assert_uint_eq(limits->pong, 180000);
-    ck_assert_uint_eq(limits->idle, 86400000);
-    ck_assert_uint_eq(limits->callback, 3600000);
-    ck_assert_uint_eq(limits->message, 10);
-    ck_assert_uint_eq(limits->backlog, UINT64_C(1) << 30);
-    ck_assert_uint_eq(limits->unfinished, 0);
-    ck_assert_uint_eq(config->server.keep_alive, 60000);
-    ck_assert_uint_eq(config->mounts[1].max_age, 86400);
-    config_unref(config);
-}
-END_TEST
-
-/* Each setting of the table, with what lies just within its bounds and just beyond. */
-START_TEST(bounds_are_kept)
-{
-    static const struct {
-        const char *before, *least, *most, *below, *above;
-    } settings[] = {
-        {"loops ", "1", "1024", "0", "1025"},
-        {"pool threads=", "1", "1024", "0", "1025"},
-        {"pool queue=", "1", "1000000", "0", "1000001"},
-        {"server connections=", "1", "10000000", "0", "10000001"},
-        {"server headers=", "256", "1048576", "255", "1048577"},
-        {"server header-count=", "1", "1000", "0", "1001"},
-        {"server request-line=", "64", "65536", "63", "65537"},
-        {"server handshake=", "10ms", "600000ms", "9ms", "600001ms"},
-        {"server keep-alive=", "10ms", "3600000ms", "9ms", "3600001ms"},
-        {"server stop=", "10ms", "600000ms", "9ms", "600001ms"},
-        {"limits answer=", "10ms", "600000ms", "9ms", "600001ms"},
-        {"limits message=", "1", "1073741824", "0", "1073741825"},
-        {"limits fragments=", "1", "1000000", "0", "1000001"},
-        {"limits unfinished=", "10ms", "3600000ms", "9ms", "3600001ms"},
-        {"limits backlog=", "1024", "1073741824", "1023", "1073741825"},
-        {"limits events=", "1", "1000000", "0", "1000001"},
-        {"limits ping=", "10ms", "86400000ms", "9ms", "86400001ms"},
-        {"limits pong=", "10ms", "86400000ms", "9ms", "86400001ms"},
-        {"limits idle=", "10ms", "2592000000ms", "9ms", "2592000001ms"},
-        {"limits callback=", "1ms", "3600000ms", "0ms", "3600001ms"},
-        {"limits closing=", "10ms", "600000ms", "9ms", "600001ms"},
-        {"http /b dir=b max-age=", "1s", "31536000s", "0s", "31536001s"},
-        {"listen unix:a mode=", "0", "0777", "00000000000000000000001000", "7770"},
-        {"listen 127.0.0.1:", "0", "65535", "-1", "65536"},
-    };
-    char text[200];
-
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
-        snprintf(text, sizeof text, "%s%s\nws /a a.so\n", settings[i].before, settings[i].least);
-        config_unref(parse(text));
-        snprintf(text, sizeof text, "%s%s\nws /a a.so\n", settings[i].before, settings[i].most);
-        config_unref(parse(text));
-        snprintf(text, sizeof text, "%s%s\nws /a a.so\n", settings[i].before, settings[i].below);
-        ck_assert_msg(is_refused(text, "must be"), "%s", text);
-        snprintf(text, sizeof text, "%s%s\nws /a a.so\n", settings[i].before, settings[i].above);
-        ck_assert_msg(is_refused(text, "must be"), "%s", text);
-        snprintf(text, sizeof text, "%s%s\nws /a a.so\n", settings[i].before,
-                 "18446744073709551616000000000000000000001");
-        ck_assert_msg(is_refused(text, "must be"), "%s", text);
-    }
 }
 END_TEST
 
@@ -333,26 +156,6 @@ START_TEST(subprotocols_keep_their_order)
 END_TEST
 
 /* ---- Defaults of the mounts below ---- */
-
-START_TEST(limits_hold_for_the_mounts_below)
-{
-    struct config *config = parse("ws /a a.so\n"
-                                  "limits message=4k ping=off\n"
-                                  "ws /b b.so {\n"
-                                  "    limits message=8k\n"
-                                  "}\n"
-                                  "limits message=2k\n"
-                                  "ws /c c.so\n");
-
-    check_standard_limits(&config->mounts[0].limits);
-    ck_assert_uint_eq(config->mounts[1].limits.message, 8192);
-    ck_assert_uint_eq(config->mounts[1].limits.ping, 0);
-    ck_assert_uint_eq(config->mounts[2].limits.message, 2048);
-    ck_assert_uint_eq(config->mounts[2].limits.ping, 0);
-    ck_assert_uint_eq(config->mounts[2].limits.pong, 20000);
-    config_unref(config);
-}
-END_TEST
 
 static bool allows(const struct mount_config *mount, const char *origin)
 {
@@ -765,17 +568,11 @@ int main(void)
     int failed;
 
     tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, an_empty_file_has_all_the_defaults);
-    tcase_add_test(tests, a_bare_mount_has_all_the_defaults);
-    tcase_add_test(tests, the_defaults_may_be_said);
     tcase_add_test(tests, addresses_are_split);
     tcase_add_test(tests, the_process_is_set_up);
-    tcase_add_test(tests, times_and_sizes_have_units);
-    tcase_add_test(tests, bounds_are_kept);
     tcase_add_test(tests, consumers_are_found);
     tcase_add_test(tests, files_are_mounted);
     tcase_add_test(tests, subprotocols_keep_their_order);
-    tcase_add_test(tests, limits_hold_for_the_mounts_below);
     tcase_add_test(tests, origins_hold_for_the_mounts_below);
     tcase_add_test(tests, options_hold_for_the_mounts_below);
     tcase_add_test(tests, words_may_be_quoted_in_part);

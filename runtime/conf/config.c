@@ -230,7 +230,7 @@ void config_compare(const struct config *now, const struct config *next, struct 
     for (const struct directive *d = directives; d->name != NULL; d++) {
         if (d->value != NULL && !d->live && !setting_equal(d->value, now, next))
             warn_changed(next, d, NULL, diag);
-        if (d->apply != parser_apply_config || d->settings == NULL)
+        if (!d->whole || d->settings == NULL)
             continue;
         for (const struct setting *s = d->settings; s->name != NULL; s++)
             if (!s->live && !setting_equal(s, now, next))

@@ -26,7 +26,8 @@ struct directive {
     bool block;                /* it may have one */
     bool pattern;              /* its first word is a pattern */
     bool text;                 /* "=" means nothing in its words */
-    bool wants_setting;        /* it says nothing without one */
+    bool wants_setting;        /* it says nothing without one, or a word if it takes any */
+    bool whole;                /* its settings are kept in struct config, not in a mount's */
     unsigned least, most;      /* words behind the name, without settings */
     const char *words;         /* what they are, for messages: "an address" */
     const char *usage;

@@ -1,8 +1,8 @@
 /*
  * conf/mount: ws and http lines, and what holds for their connections.
  *
- * `limits`, `origins` and `set` in the file are the defaults of the mounts below them. A mount
- * takes what holds where it stands, and its block changes that for itself alone.
+ * `limits`, `compress`, `origins` and `set` in the file are the defaults of the mounts below them.
+ * A mount takes what holds where it stands, and its block changes that for itself alone.
  */
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +26,17 @@ static void note_default(struct parser *parser, const struct line *line)
 void mount_apply_limits(struct parser *parser, const struct line *line)
 {
     line_store(line, in_mount(parser) ? &parser->mount->limits : &parser->limits);
+    note_default(parser, line);
+}
+
+/* `compress level=6` means on. */
+void mount_apply_compress(struct parser *parser, const struct line *line)
+{
+    struct compress_config *compress =
+        in_mount(parser) ? &parser->mount->compress : &parser->compress;
+
+    compress->on = line->count == 0 || line->number != 0;
+    line_store(line, compress);
     note_default(parser, line);
 }
 
@@ -248,6 +259,7 @@ static struct mount_config *add_mount(struct parser *parser, enum mount_kind kin
                                    .route = parser_copy(parser, pattern->text),
                                    .pattern = read_pattern(parser, pattern),
                                    .limits = parser->limits,
+                                   .compress = parser->compress,
                                    .origins = parser->origins};
     parser->unused.size = 0;
     return mount;

@@ -249,9 +249,11 @@ static void read_value(struct parser *parser, const struct setting *setting,
                      setting->name, range);
     else if (!setting_is_number(setting))
         read_text_setting(parser, setting, word, given);
-    else if (!setting_parse(setting, word->value, &given->number, &fault))
+    else if (!setting_parse(setting, word->value, &given->number, &fault)) {
+        given->number = 0; /* no reason to complain of it once more */
         parser_error(parser, word->value_place, fault.hint[0] != '\0' ? fault.hint : NULL, "%s",
                      fault.message);
+    }
 }
 
 static void read_setting(struct parser *parser, struct line *line, const struct word *word)
@@ -296,6 +298,12 @@ static unsigned sort_words(struct parser *parser, struct line *line)
     return settings;
 }
 
+/* Neither a word nor a setting, where either would do. */
+static bool says_nothing(const struct line *line, unsigned settings)
+{
+    return line->directive->wants_setting && settings == 0 && line->count == 0;
+}
+
 static bool check_count(struct parser *parser, const struct line *line, unsigned settings)
 {
     const struct directive *directive = line->directive;
@@ -304,7 +312,8 @@ static bool check_count(struct parser *parser, const struct line *line, unsigned
     snprintf(hint, sizeof hint, "write: %s", directive->usage);
     if (line->count < directive->least && settings > 0 && directive->settings == NULL)
         return false; /* one of the settings was meant as a word, and is reported */
-    if (line->count < directive->least) {
+    if (line->count < directive->least ||
+        (directive->words != NULL && says_nothing(line, settings))) {
         parser_error(parser, line->name->place, hint, "\"%s\" wants %s", directive->name,
                      directive->words);
         return false;
@@ -312,7 +321,7 @@ static bool check_count(struct parser *parser, const struct line *line, unsigned
     if (line->count > directive->most)
         parser_error(parser, line->words[directive->most].place, hint, "too many words for \"%s\"",
                      directive->name);
-    else if (directive->wants_setting && settings == 0) {
+    else if (says_nothing(line, settings)) {
         hint_settings(hint, (struct slice){NULL, 0}, directive);
         parser_error(parser, line->name->place, hint, "\"%s\" wants at least one setting",
                      directive->name);
@@ -325,7 +334,8 @@ static bool check_value(struct parser *parser, struct line *line)
     const struct setting *setting = line->directive->value;
     struct setting_fault fault;
 
-    if (setting == NULL || setting_parse(setting, line->words[0].text, &line->number, &fault))
+    if (setting == NULL || line->count == 0 ||
+        setting_parse(setting, line->words[0].text, &line->number, &fault))
         return true;
     parser_error(parser, line->words[0].place, fault.hint[0] != '\0' ? fault.hint : NULL, "%s",
                  fault.message);
@@ -406,13 +416,11 @@ static void set_standards(struct parser *parser)
 {
     struct config *config = parser->config;
 
-    for (const struct directive *d = directives; d->name != NULL; d++) {
-        if (d->apply != parser_apply_config)
-            continue;
-        if (d->settings != NULL)
+    for (const struct directive *d = directives; d->name != NULL; d++)
+        if (d->whole && d->settings != NULL)
             settings_standard(d->settings, config);
-    }
     settings_standard(directive_find(SLICE("limits"))->settings, &parser->limits);
+    settings_standard(directive_find(SLICE("compress"))->settings, &parser->compress);
 }
 
 bool parser_run(struct config *config, const char *directory, struct diag *diag)
@@ -437,6 +445,27 @@ void parser_apply_config(struct parser *parser, const struct line *line)
     line_store(line, parser->config);
     if (line->directive->value != NULL)
         setting_store(line->directive->value, parser->config, line->number);
+}
+
+/* All connections are to be closed before the server is gone. Where only a short stop is given, the
+ * pace follows it. */
+void parser_apply_server(struct parser *parser, const struct line *line)
+{
+    struct server_config *server = &parser->config->server;
+    const struct given *pace = line_given(line, "pace");
+    char hint[100];
+
+    parser_apply_config(parser, line);
+    if (server->pace < server->stop || server->stop == 0)
+        return;
+    if (pace == NULL) {
+        server->pace = server->stop / 2;
+        return;
+    }
+    snprintf(hint, sizeof hint, "\"stop\" is %ums: give it longer, or make the pace shorter",
+             (unsigned)server->stop);
+    parser_warn(parser, pace->value_place, hint,
+                "\"pace\" is not below \"stop\": who is not closed by then is cut off");
 }
 
 void parser_apply_loops(struct parser *parser, const struct line *line)

@@ -54,6 +54,7 @@ struct parser {
 
     /* For the mounts below. */
     struct limits_config limits;
+    struct compress_config compress;
     struct origins *origins;
     struct options options;
     struct place unused; /* of the last line that set one, while no mount has followed */
@@ -93,10 +94,12 @@ unsigned parser_line(const struct parser *parser, struct place place);
 void listen_apply(struct parser *parser, const struct line *line);
 void listen_standard(struct parser *parser);
 void parser_apply_config(struct parser *parser, const struct line *line);
+void parser_apply_server(struct parser *parser, const struct line *line);
 void parser_apply_loops(struct parser *parser, const struct line *line);
 void parser_apply_consumers(struct parser *parser, const struct line *line);
 void parser_apply_cache(struct parser *parser, const struct line *line);
 void mount_apply_limits(struct parser *parser, const struct line *line);
+void mount_apply_compress(struct parser *parser, const struct line *line);
 void mount_apply_origins(struct parser *parser, const struct line *line);
 void mount_apply_set(struct parser *parser, const struct line *line);
 void mount_apply_subprotocols(struct parser *parser, const struct line *line);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/rate.h"
 #include "base/utf8.h"
 
 struct unit {
@@ -25,16 +26,36 @@ static const struct unit times[] = {
     {NULL, 0},
 };
 
+/* What a rate is for. */
+static const struct unit spans[] = {
+    {"s", 1000},
+    {"m", 60 * 1000},
+    {"h", 3600 * 1000},
+    {NULL, 0},
+};
+
 bool setting_is_number(const struct setting *setting)
 {
     return setting->kind != SETTING_NAME && setting->kind != SETTING_FIELD;
+}
+
+static bool is_rate(enum setting_kind kind)
+{
+    return kind == SETTING_RATE || kind == SETTING_BYTES;
 }
 
 static const struct unit *units_of(enum setting_kind kind)
 {
     if (kind == SETTING_TIME || kind == SETTING_SECONDS)
         return times;
-    return kind == SETTING_SIZE ? sizes : counts;
+    return kind == SETTING_SIZE || kind == SETTING_BYTES ? sizes : counts;
+}
+
+static const struct unit *find_unit(const struct unit *unit, struct slice name)
+{
+    while (unit->name != NULL && !slice_equal(name, slice_of(unit->name)))
+        unit++;
+    return unit->name != NULL ? unit : NULL;
 }
 
 /* Digits in front of a value. A number that is too large stays at the largest there is. */
@@ -61,18 +82,16 @@ static bool read_mode(struct slice value, uint64_t *number)
 }
 
 /* Digits and a unit. `unit_missing`: it is only that. */
-static bool read_quantity(struct slice value, const struct unit *unit, uint64_t *number,
+static bool read_quantity(struct slice value, const struct unit *units, uint64_t *number,
                           bool *unit_missing)
 {
     struct slice rest = value;
+    const struct unit *unit;
 
     *number = read_digits(&rest, 10);
     *unit_missing = rest.size == 0 && value.size > 0;
-    if (rest.size == value.size)
-        return false;
-    while (unit->name != NULL && !slice_equal(rest, slice_of(unit->name)))
-        unit++;
-    if (unit->name == NULL)
+    unit = rest.size < value.size ? find_unit(units, rest) : NULL;
+    if (unit == NULL)
         return false;
     *number = *number > UINT64_MAX / unit->factor ? UINT64_MAX : *number * unit->factor;
     return true;
@@ -87,7 +106,28 @@ static bool read_number(const struct setting *setting, struct slice value, uint6
     return read_quantity(value, units_of(setting->kind), number, unit_missing);
 }
 
-/* A bound of the table. */
+/* A count or a size, and the time it is for. `unit_missing`: only the time is missing. */
+static bool read_rate(const struct setting *setting, struct slice value, uint64_t *number,
+                      uint64_t *ms, bool *unit_missing)
+{
+    const char *slash = memchr(value.data, '/', value.size);
+    struct slice count = value, span = {NULL, 0};
+    const struct unit *unit;
+    bool ignored;
+
+    if (slash != NULL) {
+        count.size = (size_t)(slash - value.data);
+        span = (struct slice){slash + 1, value.size - count.size - 1};
+    }
+    unit = find_unit(spans, span);
+    *ms = unit != NULL ? unit->factor : 0;
+    if (!read_quantity(count, units_of(setting->kind), number, &ignored))
+        return false;
+    *unit_missing = span.size == 0;
+    return unit != NULL;
+}
+
+/* A bound of the table. That of a rate is one of its count. */
 static uint64_t bound(const struct setting *setting, const char *text)
 {
     uint64_t number = 0;
@@ -95,6 +135,13 @@ static uint64_t bound(const struct setting *setting, const char *text)
 
     read_number(setting, slice_of(text), &number, &unit_missing);
     return number;
+}
+
+static const char *behind_range(enum setting_kind kind)
+{
+    if (is_rate(kind))
+        return " per s, m or h";
+    return kind == SETTING_MODE ? " in octal" : "";
 }
 
 void setting_range(const struct setting *setting, char *out, size_t size)
@@ -108,8 +155,7 @@ void setting_range(const struct setting *setting, char *out, size_t size)
     else if (setting->kind == SETTING_WORD)
         snprintf(out, size, "%s%s%s", setting->least, *most != '\0' ? " or " : "", most);
     else
-        snprintf(out, size, "%s to %s%s%s%s", setting->least, most,
-                 setting->kind == SETTING_MODE ? " in octal" : "",
+        snprintf(out, size, "%s to %s%s%s%s", setting->least, most, behind_range(setting->kind),
                  setting->zero != NULL ? ", or " : "", setting->zero != NULL ? setting->zero : "");
 }
 
@@ -125,6 +171,10 @@ static const char *spelling(enum setting_kind kind)
         return "times have a unit: 500ms, 20s, 5m, 1h, 1d";
     case SETTING_SECONDS:
         return "times here are whole seconds: 20s, 5m, 1h, 1d";
+    case SETTING_RATE:
+        return "rates are so many in a time: 20/s, 600/m, 1k/h";
+    case SETTING_BYTES:
+        return "rates are so many bytes in a time, also with k, m, g of 1024: 64k/s, 10m/m";
     case SETTING_MODE:
         return "a mode is octal digits, as chmod takes them: 0660";
     default:
@@ -141,8 +191,9 @@ static const char *near(const struct setting *setting, struct slice value)
         words[0] = setting->least;
         words[1] = setting->most;
     }
-    if (words[0] != NULL && slice_equal_nocase(value, slice_of(words[0])))
-        return words[0];
+    for (const char **word = words; *word != NULL; word++)
+        if (slice_equal_nocase(value, slice_of(*word)))
+            return *word;
     return text_suggest(value, words);
 }
 
@@ -159,8 +210,9 @@ static bool fault_set(const struct setting *setting, struct slice value, bool nu
              setting->name, range, size, value.data);
     fault->hint[0] = '\0';
     if (unit_missing)
-        snprintf(fault->hint, sizeof fault->hint, "did you mean \"%.*ss\"?  %s", size, value.data,
-                 spelling(setting->kind));
+        snprintf(fault->hint, sizeof fault->hint, "did you mean \"%.*s%ss\"?  %s",
+                 size - (value.data[size - 1] == '/'), value.data,
+                 is_rate(setting->kind) ? "/" : "", spelling(setting->kind));
     else if (meant != NULL)
         snprintf(fault->hint, sizeof fault->hint, "did you mean \"%s\"?", meant);
     else if (!number && spelling(setting->kind) != NULL)
@@ -180,7 +232,8 @@ static bool parse_word(const struct setting *setting, struct slice value, uint64
 bool setting_parse(const struct setting *setting, struct slice value, uint64_t *number,
                    struct setting_fault *fault)
 {
-    bool unit_missing;
+    bool unit_missing = false, is_number;
+    uint64_t ms = 0;
 
     if (setting->kind == SETTING_WORD)
         return parse_word(setting, value, number, fault);
@@ -188,7 +241,9 @@ bool setting_parse(const struct setting *setting, struct slice value, uint64_t *
         *number = 0;
         return true;
     }
-    if (!read_number(setting, value, number, &unit_missing))
+    is_number = is_rate(setting->kind) ? read_rate(setting, value, number, &ms, &unit_missing)
+                                       : read_number(setting, value, number, &unit_missing);
+    if (!is_number)
         return fault_set(setting, value, false, unit_missing, fault);
     if (*number < bound(setting, setting->least) || *number > bound(setting, setting->most))
         return fault_set(setting, value, true, false, fault);
@@ -197,6 +252,7 @@ bool setting_parse(const struct setting *setting, struct slice value, uint64_t *
             return fault_set(setting, value, false, false, fault);
         *number /= 1000;
     }
+    *number |= ms << 32;
     return true;
 }
 
@@ -204,8 +260,13 @@ void setting_store(const struct setting *setting, void *base, uint64_t number)
 {
     char *field = (char *)base + setting->offset;
     uint32_t small = (uint32_t)number;
+    uint8_t byte = (uint8_t)number; /* a bool's too */
 
-    if (setting->width == sizeof small)
+    if (is_rate(setting->kind))
+        *(struct rate *)field = (struct rate){.count = small, .ms = (uint32_t)(number >> 32)};
+    else if (setting->width == sizeof byte)
+        memcpy(field, &byte, sizeof byte);
+    else if (setting->width == sizeof small)
         memcpy(field, &small, sizeof small);
     else if (setting->width == sizeof number)
         memcpy(field, &number, sizeof number);

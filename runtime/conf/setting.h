@@ -18,6 +18,8 @@ enum setting_kind {
     SETTING_SIZE,    /* bytes; k, m, g are of 1024 */
     SETTING_TIME,    /* ms, s, m, h, d; kept in milliseconds */
     SETTING_SECONDS, /* the same, in whole seconds */
+    SETTING_RATE,    /* a count for a time: 20/s, 600/m, 1k/h; kept in a struct rate */
+    SETTING_BYTES,   /* the same of a size: 64k/s */
     SETTING_MODE,    /* a file's, octal */
     SETTING_WORD,    /* one of two words, `least` (kept as 0) and `most` (1), which may be NULL */
     SETTING_NAME,    /* a file's or directory's */
@@ -46,7 +48,8 @@ struct setting_fault {
 /* What the value may be, as words: "1 to 1024, or auto". */
 void setting_range(const struct setting *setting, char *out, size_t size);
 
-/* The number behind a value. False with `fault`. Names have none. */
+/* The number behind a value, for setting_store: of a rate it is the count, and 32 bits above that
+ * the time. False with `fault`. Names have none. */
 bool setting_parse(const struct setting *setting, struct slice value, uint64_t *number,
                    struct setting_fault *fault);
 
