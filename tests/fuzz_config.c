@@ -47,6 +47,12 @@ static void ask(const struct config *config, struct slice path)
     }
 }
 
+static void must_be_rate(const struct rate *rate)
+{
+    must((rate->count == 0) == (rate->ms == 0));
+    must(rate->count <= UINT64_C(1) << 30 && rate->ms <= 3600000);
+}
+
 static void look_at(const struct config *config, const struct mount_config *mount)
 {
     static const struct slice none = {NULL, 0};
@@ -55,6 +61,10 @@ static void look_at(const struct config *config, const struct mount_config *moun
     must_lie_within(&config->source, mount->file_place);
     must(mount->file != NULL && mount->route != NULL);
     must(mount->limits.message > 0 && mount->limits.answer > 0 && mount->limits.closing > 0);
+    must_be_rate(&mount->limits.rate);
+    must_be_rate(&mount->limits.bytes);
+    must(mount->compress.level >= 1 && mount->compress.level <= 9);
+    must(mount->compress.window >= 9 && mount->compress.window <= 15);
     for (unsigned i = 0; i < mount->option_count; i++)
         must(mount->options[i].name != NULL && mount->options[i].value != NULL);
     origins_allow(mount->origins, none, SLICE("a"), false);
