@@ -1,10 +1,9 @@
 /*
- * Tests of what the server bounds: sizes, times, what waits for a client, and how many there are.
+ * Tests of what the server bounds: sizes, times, and what waits for a client.
  */
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "client.h"
@@ -250,57 +249,6 @@ START_TEST(echo_to_a_peer_that_never_reads)
 }
 END_TEST
 
-/* ---- How many -------------------------------------------------------------------------------- */
-
-START_TEST(connections_have_a_limit)
-{
-    struct client first, second, third;
-
-    serve_with("loops 2\nserver connections=2\n", "ws /echo/ lifecycle.so\n");
-    first = client_open("/echo/");
-    second = client_open("/echo/");
-    third = client_dial();
-    ck_assert_uint_eq(client_answer(&third).status, 503);
-    client_expect_end(&third);
-    client_hang_up(&third);
-    log_wait(" conn.refused ", "connections=2");
-    client_leave(&first);
-    trace_wait("disconnect 1000", 1);
-    AWAIT((third = client_dial(), client_shake(&third, "/echo/", ""),
-           client_answer(&third).status == 101 || (client_hang_up(&third), false)));
-    client_text(&second, "still here");
-    client_expect_text(&second, "still here");
-    client_leave(&second);
-    client_leave(&third);
-}
-END_TEST
-
-/* It waits until there is room, and does not spin meanwhile. */
-START_TEST(no_descriptor_is_left)
-{
-    enum { MANY = 40 };
-    struct client clients[MANY];
-    struct rlimit before, files;
-
-    serve_with("loops 1\n",
-               "ws /echo/ lifecycle.so\n"); /* so that who came first is let in first */
-    ck_assert_int_eq(prlimit(server_pid(), RLIMIT_NOFILE, NULL, &before), 0);
-    files = before;
-    files.rlim_cur = server_descriptors() + MANY / 2;
-    ck_assert_int_eq(prlimit(server_pid(), RLIMIT_NOFILE, &files, NULL), 0);
-    for (int i = 0; i < MANY; i++) {
-        clients[i] = client_dial();
-        client_shake(&clients[i], "/echo/", "");
-    }
-    log_wait(" listener.paused ", "why=");
-    for (int i = 0; i < MANY; i++) { /* each that leaves makes room */
-        ck_assert_uint_eq(client_answer(&clients[i]).status, 101);
-        client_leave(&clients[i]);
-    }
-    ck_assert_uint_lt(log_count(" listener.paused "), 200);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("server, limits");
@@ -322,9 +270,5 @@ int main(void)
     tcase_add_test(tcase, one_message_beyond_the_backlog_is_sent);
     tcase_add_test(tcase, reader_who_never_reads_is_cut);
     tcase_add_test(tcase, echo_to_a_peer_that_never_reads);
-
-    tcase = harness_case(suite, "connections");
-    tcase_add_test(tcase, connections_have_a_limit);
-    tcase_add_test(tcase, no_descriptor_is_left);
     return harness_run(suite);
 }

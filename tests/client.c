@@ -19,19 +19,30 @@
 
 /* ---- The line -------------------------------------------------------------------------------- */
 
+static int new_socket(int family)
+{
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+    must(fd >= 0, "no socket: %s", strerror(errno));
+    if (family != AF_UNIX)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
+}
+
+static struct client connected(int fd, const void *address, socklen_t size)
+{
+    must(connect(fd, address, size) == 0, "connect: %s", strerror(errno));
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return (struct client){.fd = fd};
+}
+
 static struct client dial(const void *address, socklen_t size, int receive_buffer)
 {
-    int family = ((const struct sockaddr *)address)->sa_family, on = 1;
-    struct client client = {.fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    int fd = new_socket(((const struct sockaddr *)address)->sa_family);
 
-    must(client.fd >= 0, "no socket: %s", strerror(errno));
-    if (family != AF_UNIX)
-        setsockopt(client.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (receive_buffer > 0)
-        setsockopt(client.fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-    must(connect(client.fd, address, size) == 0, "connect: %s", strerror(errno));
-    fcntl(client.fd, F_SETFL, O_NONBLOCK);
-    return client;
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    return connected(fd, address, size);
 }
 
 static struct client dial_v4(int receive_buffer)
@@ -72,6 +83,19 @@ struct client client_dial_unix(const char *name)
 
     snprintf(to.sun_path, sizeof to.sun_path, "%s", in_dir(name));
     return dial(&to, sizeof to, 0);
+}
+
+struct client client_dial_from(const char *address)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)server_port()),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = new_socket(AF_INET);
+
+    must(inet_pton(AF_INET, address, &from.sin_addr) == 1, "no address: %s", address);
+    must(bind(fd, (struct sockaddr *)&from, sizeof from) == 0, "bind: %s", strerror(errno));
+    return connected(fd, &to, sizeof to);
 }
 
 struct client client_dial(void)

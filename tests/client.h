@@ -47,6 +47,8 @@ struct client client_dial_narrow(void);
 /* At a socket in the test's directory; and at the server's port of IPv6. */
 struct client client_dial_unix(const char *name);
 struct client client_dial_v6(unsigned port);
+/* From an address of its own: "127.0.0.2". */
+struct client client_dial_from(const char *address);
 void client_hang_up(struct client *client); /* an orderly end */
 void client_cut(struct client *client);     /* a reset */
 void client_send(struct client *client, const void *data, size_t size);

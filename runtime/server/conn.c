@@ -6,7 +6,6 @@
  */
 #include "server/conn_parts.h"
 
-#include <arpa/inet.h>
 #include <event2/event.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -51,18 +50,27 @@ static struct conn *conn_new(struct worker *worker, int fd)
     return NULL;
 }
 
-void conn_accept(struct worker *worker, int fd, const struct sockaddr *peer, bool is_unix)
+/* Its place in what the server counts. */
+static void give_up_place(struct server *server, struct address_entry *address)
+{
+    address_leave(server->addresses, address);
+    server_leave(server);
+}
+
+void conn_accept(struct worker *worker, int fd, const struct sockaddr *peer,
+                 struct address_entry *address)
 {
     struct conn *conn = conn_new(worker, fd);
 
     if (conn == NULL) {
         log_write(LOG_ERROR, "conn.refused", LOG_STR("why", "no memory"));
         close(fd);
-        server_leave(worker->server);
+        give_up_place(worker->server, address);
         return;
     }
-    conn->is_unix = is_unix;
-    if (!is_unix) {
+    conn->address = address;
+    conn->is_unix = address == NULL;
+    if (!conn->is_unix) {
         int on = 1;
 
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -71,6 +79,7 @@ void conn_accept(struct worker *worker, int fd, const struct sockaddr *peer, boo
     }
     TAILQ_INSERT_TAIL(&worker->conns, conn, link);
     worker->conn_count++;
+    atomic_fetch_add_explicit(&worker->server->accepted, 1, memory_order_relaxed);
 }
 
 static void conn_log_end(const struct conn *conn)
@@ -101,8 +110,8 @@ static void conn_free(struct conn *conn)
         generation_unref(conn->generation);
     if (conn->routing != NULL)
         routing_unref(conn->routing);
+    give_up_place(worker->server, conn->address);
     mem_free(conn);
-    server_leave(worker->server);
     worker_conn_left(worker);
 }
 
@@ -346,16 +355,8 @@ const struct limits_config *conn_limits(const struct conn *conn)
 
 const char *conn_peer(const struct conn *conn, char text[CONN_PEER_SIZE])
 {
-    char address[INET6_ADDRSTRLEN];
-
     if (conn->is_unix)
         return "unix";
-    if (conn->peer.v4.sin_family == AF_INET) {
-        inet_ntop(AF_INET, &conn->peer.v4.sin_addr, address, sizeof address);
-        snprintf(text, CONN_PEER_SIZE, "%s:%u", address, ntohs(conn->peer.v4.sin_port));
-    } else {
-        inet_ntop(AF_INET6, &conn->peer.v6.sin6_addr, address, sizeof address);
-        snprintf(text, CONN_PEER_SIZE, "[%s]:%u", address, ntohs(conn->peer.v6.sin6_port));
-    }
+    address_text(&conn->peer.any, text);
     return text;
 }

@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 
 #include "base/text.h"
+#include "server/address.h"
 #include "server/worker.h"
 #include "wire/http.h"
 #include "wire/message.h"
@@ -30,7 +31,7 @@ enum conn_state {
     CONN_GONE,    /* the descriptor is closed */
 };
 
-#define CONN_PEER_SIZE 64 /* of "[2001:db8::1]:51234", with its zero byte */
+#define CONN_PEER_SIZE ADDRESS_TEXT_SIZE
 
 STAILQ_HEAD(task_list, task);
 LIST_HEAD(membership_list, membership);
@@ -99,14 +100,18 @@ struct conn {
     uint64_t message_since; /* when the message that is half there began; 0: none is */
     uint64_t message_last;  /* when the last message went in or out */
     uint64_t messages_in, messages_out, bytes_in, bytes_out;
+    struct address_entry *address; /* its own; NULL: of a Unix socket */
     union {
+        struct sockaddr any;
         struct sockaddr_in v4;
         struct sockaddr_in6 v6;
     } peer;
 };
 
-/* Takes over the descriptor, which is closed where this fails. */
-void conn_accept(struct worker *worker, int fd, const struct sockaddr *peer, bool is_unix);
+/* Takes over the descriptor, and its place in the counts: the descriptor is closed, and the place
+ * given back, where this fails. `address` is NULL for a Unix socket. */
+void conn_accept(struct worker *worker, int fd, const struct sockaddr *peer,
+                 struct address_entry *address);
 
 /* The worker's turn ends: writes what is queued, resumes, calls disconnect, frees. True: more is
  * to be done without waiting. */

@@ -3,7 +3,8 @@
  *
  * Sockets are opened by the main thread, waited at by the loops. What fails while accepting is
  * either that one connection's misfortune, or a lack that passes: the socket then rests for a
- * moment, since to try again at once would spin.
+ * moment, until a connection has gone. Who still finds no descriptor then is told so, by means of
+ * one that each loop keeps for that: else the kernel would keep clients waiting in silence.
  */
 #include "server/listener.h"
 
@@ -13,6 +14,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -27,6 +29,7 @@ enum {
     BACKLOG = 4096,    /* connections the kernel completes ahead: a short queue stalls clients */
     ACCEPT_MOST = 256, /* taken in a turn, so that those already here are served too */
     PAUSE_MS = 100,    /* without a descriptor left, until the next try */
+    EPISODE_MS = 10 * 1000, /* without such a lack: the next one is told again */
     ADDRESS_SIZE = 160,
 };
 
@@ -251,6 +254,43 @@ const char *listeners_address(const struct listeners *listeners, unsigned index)
     return listeners->addresses[index].text;
 }
 
+/* ---- Turning away --------------------------------------------------------------------------- */
+
+/* Told in HTTP, so that clients and proxies understand, as far as a line without a connection can
+ * be told anything: what the peer has sent already is read, since to close over it would reset the
+ * line, and the answer with it. */
+static void refuse(struct worker *worker, int fd, enum limit limit)
+{
+    char text[128];
+    int size =
+        snprintf(text, sizeof text, "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+                 limit == LIMIT_PER_ADDRESS ? "429 Too Many Requests" : "503 Service Unavailable");
+
+    (void)!recv(fd, worker->receive, WORKER_RECEIVE_SIZE, MSG_DONTWAIT);
+    if (send(fd, text, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+        shutdown(fd, SHUT_WR);
+    close(fd);
+}
+
+static void refuse_beyond(struct worker *worker, int fd, enum limit limit, unsigned most,
+                          const struct sockaddr *peer)
+{
+    if (limit_hit(&worker->server->limits, limit)) {
+        bool one = limit == LIMIT_PER_ADDRESS;
+        char text[ADDRESS_TEXT_SIZE] = "";
+
+        if (one)
+            address_text(peer, text);
+        log_write(LOG_WARN, "conn.refused",
+                  LOG_STR("why",
+                          one ? "its address has as many as it may" : "as many are open as may be"),
+                  LOG_INT(one ? "per_address" : "connections", most),
+                  LOG_STR("peer", one ? text : NULL),
+                  LOG_INT("count", limit_hits(&worker->server->limits, limit)));
+    }
+    refuse(worker, fd, limit);
+}
+
 /* ---- Accepting ------------------------------------------------------------------------------ */
 
 /* One socket as one worker waits at it. Owned by the worker; its thread only. */
@@ -263,39 +303,82 @@ struct listener {
     bool is_unix;
 };
 
-/* No descriptor is left: to try again at once would spin, so the socket rests for a moment. */
+/* It holds a place among the server's connections: is there one among its address's? */
+static void take(struct listener *listener, int fd, const struct sockaddr *peer)
+{
+    struct worker *worker = listener->worker;
+    struct server *server = worker->server;
+    unsigned most = worker->routing->config->server.per_address;
+    struct address_entry *address = NULL;
+    enum address_answer answer = ADDRESS_ADMITTED;
+
+    if (!server_admit(server)) {
+        refuse_beyond(worker, fd, LIMIT_CONNECTIONS, server->connection_limit, peer);
+        return;
+    }
+    if (!listener->is_unix)
+        answer = address_admit(server->addresses, peer, most, &address);
+    switch (answer) {
+    case ADDRESS_ADMITTED:
+        conn_accept(worker, fd, peer, address);
+        return;
+    case ADDRESS_FULL:
+        refuse_beyond(worker, fd, LIMIT_PER_ADDRESS, most, peer);
+        break;
+    case ADDRESS_NO_MEMORY:
+        log_write(LOG_ERROR, "conn.refused", LOG_STR("why", "no memory"));
+        close(fd);
+        break;
+    }
+    server_leave(server);
+}
+
+/* No descriptor is left, or no memory: to try again at once would spin, so the socket rests for a
+ * moment. Lacks that follow each other closely are one, and told once. */
 static void listener_pause(struct listener *listener, int error)
 {
-    log_write(LOG_ERROR, "listener.paused", LOG_STR("why", strerror(error)),
-              LOG_INT("ms", PAUSE_MS));
+    struct worker *worker = listener->worker;
+    uint64_t now = loop_now(worker->loop);
+
+    if (worker->lacked_at == 0 || now - worker->lacked_at >= EPISODE_MS)
+        log_write(LOG_ERROR, "listener.paused", LOG_STR("why", strerror(error)),
+                  LOG_INT("connections", atomic_load(&worker->server->open)));
+    worker->lacked_at = now;
     event_del(listener->event);
-    uint64_t at = loop_now(listener->worker->loop) + PAUSE_MS;
-    if (!timer_set(listener->worker->timers, &listener->resume, at))
+    if (!timer_set(worker->timers, &listener->resume, now + PAUSE_MS))
         event_add(listener->event, NULL);
 }
 
-static void listener_resume(struct loop *loop, struct timer *timer)
+/* Nothing that may be used in any other way: it only keeps its number. */
+static void spare_make(struct worker *worker)
 {
-    (void)loop;
-    struct listener *listener =
-        (struct listener *)((char *)timer - offsetof(struct listener, resume));
-    event_add(listener->event, NULL);
+    if (worker->spare < 0)
+        worker->spare = eventfd(0, EFD_CLOEXEC);
 }
 
-/* As many are open as may be: said in HTTP, so that clients and proxies understand. */
-static void refuse(struct server *server, int fd)
+/* With the spare descriptor, to tell somebody that there is no other. 0, or errno. */
+static int refuse_with_spare(struct listener *listener)
 {
-    static const char text[] = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
-                               "Content-Length: 0\r\n\r\n";
+    struct worker *worker = listener->worker;
+    int fd, error;
 
-    if (atomic_fetch_add(&server->refused, 1) % 1000 == 0)
-        log_write(LOG_WARN, "conn.refused", LOG_STR("why", "as many are open as may be"),
-                  LOG_INT("connections", server->connection_limit));
-    if (send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
-        shutdown(fd, SHUT_WR);
-    close(fd);
+    if (worker->spare < 0)
+        return EMFILE;
+    close(worker->spare);
+    worker->spare = -1;
+    fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    error = fd < 0 ? errno : 0;
+    if (fd >= 0) {
+        if (limit_hit(&worker->server->limits, LIMIT_DESCRIPTORS))
+            log_write(LOG_WARN, "conn.refused", LOG_STR("why", "no descriptor is left"),
+                      LOG_INT("count", limit_hits(&worker->server->limits, LIMIT_DESCRIPTORS)));
+        refuse(worker, fd, LIMIT_DESCRIPTORS);
+    }
+    spare_make(worker);
+    return error;
 }
 
+/* True: no more for now. */
 static bool accept_failed(struct listener *listener, int error)
 {
     switch (error) {
@@ -312,24 +395,49 @@ static bool accept_failed(struct listener *listener, int error)
     }
 }
 
-static void listener_event(evutil_socket_t fd, short what, void *context)
+/* `waited`: a pause has passed, so who is without a descriptor still is told. */
+static void accept_all(struct listener *listener, bool waited)
 {
-    (void)what;
-    struct listener *listener = context;
-    struct server *server = listener->worker->server;
     for (unsigned taken = 0; taken < ACCEPT_MOST; taken++) {
         union any_address peer;
         socklen_t size = sizeof peer;
-        int conn = accept4(fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(listener->fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int error = fd < 0 ? errno : 0;
 
-        if (conn < 0) {
-            if (accept_failed(listener, errno))
-                return;
-        } else if (server_admit(server)) {
-            conn_accept(listener->worker, conn, &peer.any, listener->is_unix);
-        } else {
-            refuse(server, conn);
-        }
+        if (fd >= 0)
+            take(listener, fd, &peer.any);
+        else if (waited && (error == EMFILE || error == ENFILE))
+            error = refuse_with_spare(listener);
+        if (error != 0 && accept_failed(listener, error))
+            return;
+    }
+}
+
+static void listener_event(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    accept_all(context, false);
+}
+
+static void listener_resume(struct loop *loop, struct timer *timer)
+{
+    (void)loop;
+    struct listener *listener =
+        (struct listener *)((char *)timer - offsetof(struct listener, resume));
+    spare_make(listener->worker);
+    event_add(listener->event, NULL);
+    accept_all(listener, true);
+}
+
+void listener_wake(struct worker *worker)
+{
+    for (struct listener *listener = worker->listeners; listener != NULL;
+         listener = listener->next) {
+        if (listener->resume.place == 0)
+            continue;
+        timer_unset(worker->timers, &listener->resume);
+        event_add(listener->event, NULL);
     }
 }
 
@@ -358,6 +466,7 @@ static bool listener_add(struct worker *worker, int fd, bool is_unix)
 
 bool listener_begin(struct worker *worker, struct listeners *listeners)
 {
+    spare_make(worker);
     for (unsigned i = 0; i < listeners->address_count; i++) {
         const struct address *address = &listeners->addresses[i];
 
@@ -379,4 +488,7 @@ void listener_end(struct worker *worker)
         shutdown(listener->fd, SHUT_RDWR); /* who comes now is refused, and not left to wait */
         mem_free(listener);
     }
+    if (worker->spare >= 0)
+        close(worker->spare);
+    worker->spare = -1;
 }

@@ -25,5 +25,7 @@ const char *listeners_address(const struct listeners *listeners, unsigned index)
 /* Begins, and ends, accepting on a worker's loop: on its thread. False: no memory. */
 bool listener_begin(struct worker *worker, struct listeners *listeners);
 void listener_end(struct worker *worker);
+/* A descriptor has become free: accepting that rests for want of one goes on. */
+void listener_wake(struct worker *worker);
 
 #endif

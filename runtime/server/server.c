@@ -73,7 +73,8 @@ static bool make_parts(struct server *server, const struct config *config)
         return false;
     server->layer = layer_local_new(server->loops, server->worker_count, fanout_deliver, server);
     server->jobs = jobs_new(config->pool_threads, config->pool_queue, NULL);
-    if (server->layer == NULL || server->jobs == NULL)
+    server->addresses = address_table_new();
+    if (server->layer == NULL || server->jobs == NULL || server->addresses == NULL)
         return false;
     jobs_on_room(server->jobs, wake_workers, server);
     return true;
@@ -139,10 +140,8 @@ bool server_set_routing(struct server *server, struct routing *routing)
 
 bool server_admit(struct server *server)
 {
-    if (atomic_fetch_add(&server->open, 1) < server->connection_limit) {
-        atomic_fetch_add_explicit(&server->accepted, 1, memory_order_relaxed);
+    if (atomic_fetch_add(&server->open, 1) < server->connection_limit)
         return true;
-    }
     atomic_fetch_sub(&server->open, 1);
     return false;
 }
@@ -222,6 +221,8 @@ bool server_free(struct server *server, unsigned patience)
     if (server->layer != NULL)
         layer_free(server->layer);
     listeners_close(server->listeners);
+    limit_tell(&server->limits, NULL);
+    address_table_free(server->addresses);
     routing_unref(server->routing);
     config_unref(server->config);
     mem_free(server->workers);

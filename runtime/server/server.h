@@ -4,6 +4,8 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
+#include "server/address.h"
+#include "server/limit.h"
 #include "server/worker.h"
 
 /* Owned by main. Its fields are set before the loops start and then only read, but for the atomic
@@ -21,9 +23,11 @@ struct server {
     struct loop **loops; /* theirs, for the layer */
     struct listeners *listeners;
     unsigned connection_limit;
-    atomic_uint open;         /* connections */
-    atomic_uint workers_left; /* of a stop: those that still have connections */
-    atomic_ulong accepted, refused;
+    struct address_table *addresses;
+    struct limit_counts limits; /* hit before a mount is known */
+    atomic_uint open;           /* connections */
+    atomic_uint workers_left;   /* of a stop: those that still have connections */
+    atomic_ulong accepted;
     atomic_ulong undelivered;          /* events for which there was nobody, or no memory */
     void (*on_stopped)(void *context); /* told on a worker's thread, when the last one is through */
     void *context;

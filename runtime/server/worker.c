@@ -83,6 +83,7 @@ struct worker *worker_new(struct server *server, unsigned index, struct routing 
         return NULL;
     snprintf(name, sizeof name, "loop-%u", index);
     worker->server = server;
+    worker->spare = -1;
     worker->routing = routing_ref(routing);
     TAILQ_INIT(&worker->conns);
     TAILQ_INIT(&worker->ready);
@@ -197,6 +198,7 @@ static void say_if_empty(struct worker *worker)
 void worker_conn_left(struct worker *worker)
 {
     worker->conn_count--;
+    listener_wake(worker);
     say_if_empty(worker);
 }
 

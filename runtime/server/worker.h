@@ -41,6 +41,8 @@ struct worker {
     struct fanout *fanout;    /* events on their way to connections: server/fanout */
     struct timer sweep;
     struct listener *listeners;
+    int spare;          /* a descriptor for when there is no other: see server/listener; -1: none */
+    uint64_t lacked_at; /* when there was none last; 0: never */
     struct loop_hook turn;
     bool stopping;                 /* takes no connection any more */
     bool stopped;                  /* and has none any more, which the server knows */
