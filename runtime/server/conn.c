@@ -16,8 +16,10 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "server/dispatch.h"
+#include "server/files_parts.h"
 #include "server/group.h"
 #include "server/http.h"
+#include "server/http_body.h"
 #include "server/later.h"
 #include "server/scope.h"
 #include "server/server.h"
@@ -128,6 +130,8 @@ void conn_gone(struct conn *conn)
     if (conn->file >= 0)
         close(conn->file);
     conn->file = -1;
+    files_parts_free(conn->parts);
+    conn->parts = NULL;
     outbox_free(&conn->outbox, &conn->worker->pool);
     atomic_store_explicit(&conn->backlog, 0, memory_order_relaxed);
     conn_set_state(conn, CONN_GONE);
@@ -147,6 +151,8 @@ static void conn_leave(struct conn *conn)
     alarm_remove_all(conn);
     dispatch_drop_events(conn);
     text_free(&conn->held);
+    http_body_free(conn->body);
+    conn->body = NULL;
     message_reader_free(&conn->reader);
     if (conn->connected)
         dispatch_disconnect(conn);

@@ -83,6 +83,8 @@ struct conn {
     atomic_bool starved;   /* a callback on the pool had no memory for what it asked */
     int file;              /* REPLYING: what is sent behind the outbox; -1: none */
     uint64_t file_offset, file_left;
+    struct files_parts *parts; /* what comes behind these bytes of the file; NULL: nothing */
+    struct http_body *body;    /* REQUEST: what is awaited behind a head; NULL: the head itself */
 
     struct task_list tasks; /* callbacks that wait: of a blocking consumer */
     unsigned task_events;   /* events among them */

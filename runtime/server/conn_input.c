@@ -12,6 +12,7 @@
 #include "server/conn_parts.h"
 #include "server/dispatch.h"
 #include "server/http.h"
+#include "server/http_body.h"
 
 enum {
     TURN_MESSAGES = 256,   /* taken from one connection in a turn, to be fair to the others */
@@ -105,6 +106,8 @@ static bool take_request(struct conn *conn, uint8_t **data, size_t *size)
     const struct http_limits limits = {server->request_line, server->headers, server->header_count};
     struct http_request request;
 
+    if (conn->body != NULL)
+        return http_body_take(conn, data, size);
     switch (http_parse((const char *)*data, *size, &limits, &conn->scan, &request)) {
     case HTTP_MORE:
         return false;
@@ -117,7 +120,7 @@ static bool take_request(struct conn *conn, uint8_t **data, size_t *size)
     *data += request.size;
     *size -= request.size;
     conn->scan = (struct http_scan){0};
-    http_serve(conn, &request);
+    http_body_begin(conn, &request);
     conn->served = true;
     return true;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "server/conn_parts.h"
+#include "server/http.h"
 
 enum {
     FLUSH_AT = 64 * 1024, /* queued bytes from which a turn's output is not collected further */
@@ -34,10 +35,12 @@ static void conn_write_file(struct conn *conn)
     conn->file_left -= (uint64_t)sent;
     conn->bytes_out += (uint64_t)sent;
     conn->since = loop_now(conn->worker->loop);
-    if (conn->file_left > 0) {
+    if (conn->file_left > 0 || (conn->parts != NULL && http_next_part(conn))) {
         conn_ready(conn);
         return;
     }
+    if (conn->state == CONN_GONE)
+        return;
     close(conn->file);
     conn->file = -1;
 }

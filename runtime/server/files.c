@@ -3,8 +3,7 @@
  *
  * First the path is judged as text: nothing hidden, nothing that decodes to a slash. Then it is
  * opened, once, and all further questions go to the open file, so what is answered is true of what
- * is sent. Conditions (If-Modified-Since) come last, where the file is known: this is where entity
- * tags and ranges have their place.
+ * is sent. Conditions and ranges come last, where the file is known.
  */
 #include "server/files.h"
 
@@ -20,9 +19,8 @@
 #include <linux/openat2.h>
 #endif
 
-#include "base/clock.h"
 #include "base/mem.h"
-#include "server/http_date.h"
+#include "server/files_content.h"
 #include "server/http_reply.h"
 
 /* O_NONBLOCK so that the open of a FIFO does not wait for its writer; to a regular file it means
@@ -304,64 +302,29 @@ static void redirect(struct lookup *lookup)
     text_add_str(fields, "\r\n");
 }
 
-/* An If-None-Match is about entity tags, and a client that sends one wants no date compared. */
-static bool is_unchanged(const struct http_request *request, time_t modified, time_t now)
+static bool has_content(const struct lookup *lookup)
 {
-    struct slice rest = request->fields, since = {0};
-    struct http_field field;
-    unsigned count = 0;
-    time_t time;
-
-    while (http_next_field(&rest, &field)) {
-        if (slice_equal_nocase(field.name, SLICE("if-none-match")))
-            return false;
-        if (slice_equal_nocase(field.name, SLICE("if-modified-since"))) {
-            since = field.value;
-            count++;
-        }
-    }
-    return count == 1 && http_date_parse(since, now, &time) && modified <= time;
-}
-
-static void answer_file(struct lookup *lookup, const struct stat *status, struct slice name)
-{
-    struct files_answer *answer = lookup->answer;
-    const struct text *fields = &lookup->files->fields;
-    time_t now = (time_t)(clock_wall() / 1000);
-    /* A date ahead of ours is not told: it would hold changes back until it is past. */
-    time_t modified = status->st_mtime < now ? status->st_mtime : now;
-    char date[HTTP_DATE_SIZE];
-
-    http_date_write(date, modified);
-    text_add(&answer->fields, fields->data, fields->size);
-    text_addf(&answer->fields, "Last-Modified: %s\r\n", date);
-    if (is_unchanged(lookup->request, modified, now)) {
-        answer->status = 304;
-        return;
-    }
-    answer->status = 200;
-    answer->size = (uint64_t)status->st_size;
-    text_addf(&answer->fields, "Content-Type: %s\r\n", files_type(name));
+    return slice_equal(lookup->request->method, SLICE("GET")) &&
+           (lookup->answer->status == 200 || lookup->answer->status == 206);
 }
 
 /* Takes the descriptor over; -1: errno says why it could not be had. */
 static void answer_open(struct lookup *lookup, int fd, struct slice name)
 {
-    bool get = slice_equal(lookup->request->method, SLICE("GET"));
     struct slice path = lookup->request->path;
     struct stat status;
 
     if (fd < 0 || fstat(fd, &status) != 0) {
         refuse_errno(lookup, errno);
     } else if (S_ISREG(status.st_mode)) {
-        answer_file(lookup, &status, name);
+        files_content(lookup->answer, lookup->request, &lookup->files->fields, &status, name);
     } else if (S_ISDIR(status.st_mode) && lookup->files->path == NULL &&
                path.data[path.size - 1] != '/') {
         redirect(lookup);
     } else {
         refuse(lookup, 404, "not a regular file");
     }
-    if (get && lookup->answer->status == 200)
+    if (has_content(lookup))
         lookup->answer->fd = fd;
     else if (fd >= 0)
         close(fd);
@@ -428,7 +391,8 @@ bool files_answer(const struct files *files, const struct http_request *request,
         if (answer->fd >= 0)
             close(answer->fd);
         text_free(&answer->fields);
-        answer->fd = -1;
+        files_parts_free(answer->parts);
+        *answer = (struct files_answer){.fd = -1};
     }
     return !failed;
 }

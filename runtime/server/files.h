@@ -8,6 +8,7 @@
 #ifndef SERVER_FILES_H
 #define SERVER_FILES_H
 
+#include "server/files_parts.h"
 #include "wire/http.h"
 
 /* A directory, or a single file, of one http mount. Immutable; any thread. */
@@ -20,11 +21,13 @@ struct files *files_open(const char *path, bool directory, uint32_t max_age, con
 void files_close(struct files *files); /* NULL is fine */
 
 struct files_answer {
-    unsigned status;    /* 200, 301, 304; 403, 404, 405, 500, 503 */
-    int fd;             /* of a GET with 200: the file, the caller's to close; else -1 */
-    uint64_t size;      /* of a 200: the file's */
-    struct text fields; /* field lines of the answer; the caller's to free */
-    const char *why;    /* of 403 and above: a literal for the log; else NULL */
+    unsigned status;   /* 200, 206, 301, 304; 403, 404, 405, 412, 416, 500, 503 */
+    int fd;            /* of a GET with 200 or 206: the file, the caller's to close; else -1 */
+    struct range part; /* of it; of a 206 with several parts: nothing */
+    struct files_parts *parts; /* several of them, the caller's to free; else NULL */
+    uint64_t size;             /* of a 200 or 206: the body's */
+    struct text fields;        /* field lines of the answer; the caller's to free */
+    const char *why;           /* of 403 and above: a literal for the log; else NULL */
 };
 
 /* Answers a request. `rest` is what lies below the mount, decoded, as pattern_match leaves it over.

@@ -1,5 +1,5 @@
 /*
- * server/http: a request whose head has come: which mount takes it, and what it is answered.
+ * server/http: a request that has come: which mount takes it, and what it is answered.
  *
  * A request that asks to upgrade meets websocket mounts only, any other http mounts only. Each
  * answer is logged in one line, and what was refused says why.
@@ -65,10 +65,10 @@ static void answer(const struct exchange *exchange, unsigned status, struct slic
                    const char *why)
 {
     struct text out = {0};
+    size_t bytes = http_reply_text(&out, status, fields, (struct slice){0}, exchange->head_only,
+                                   exchange->keep_alive);
 
-    exchange_log(exchange, status, 0, why);
-    http_reply_text(&out, status, fields, (struct slice){0}, exchange->head_only,
-                    exchange->keep_alive);
+    exchange_log(exchange, status, bytes, why);
     reply(exchange->conn, &out, exchange->keep_alive);
 }
 
@@ -79,31 +79,56 @@ void http_refuse(struct conn *conn, const struct http_request *request, unsigned
     const char *fields = status == 426 ? "Sec-WebSocket-Version: 13\r\n" : "";
     struct slice method = request != NULL ? request->method : (struct slice){0};
 
-    conn_log(conn, LOG_WARN, "http.refused", LOG_INT("status", status), LOG_STR("why", why),
-             LOG_STRN("method", method.data, method.size));
-    http_reply_text(&out, status, slice_of(fields), (struct slice){0}, false, false);
+    size_t bytes = http_reply_text(&out, status, slice_of(fields), (struct slice){0}, false, false);
+    conn_log(conn, LOG_WARN, "http.refused", LOG_INT("status", status), LOG_INT("bytes", bytes),
+             LOG_STR("why", why), LOG_STRN("method", method.data, method.size));
     reply(conn, &out, false);
 }
 
 /* ---- Files ---------------------------------------------------------------------------------- */
 
+/* The head, and what stands before the first bytes of the file. The file follows it. */
 static void send_file(const struct exchange *exchange, struct files_answer *found)
 {
     struct conn *conn = exchange->conn;
     struct text out = {0};
-    bool body = found->fd >= 0 && !exchange->head_only && found->size > 0;
+    bool file = found->fd >= 0 && found->size > 0;
 
     http_reply_head(&out, found->status, (struct slice){found->fields.data, found->fields.size},
                     found->size, exchange->keep_alive);
+    if (found->parts != NULL)
+        files_parts_next(found->parts, &out, &found->part);
     reply(conn, &out, exchange->keep_alive);
-    if (!body || conn->state == CONN_GONE)
+    if (!file || conn->state == CONN_GONE)
         return;
     conn->file = found->fd;
-    conn->file_offset = 0;
-    conn->file_left = found->size;
+    conn->file_offset = found->part.offset;
+    conn->file_left = found->part.size;
+    conn->parts = found->parts;
     found->fd = -1;
+    found->parts = NULL;
     if (conn->state == CONN_ENDING) /* the file first */
         conn_set_state(conn, CONN_REPLYING);
+}
+
+bool http_next_part(struct conn *conn)
+{
+    struct text between = {0};
+    struct range part = {0};
+    bool more = files_parts_next(conn->parts, &between, &part);
+
+    if (between.failed)
+        conn_cut(conn, "no memory");
+    else
+        conn_send_bytes(conn, (struct slice){between.data, between.size});
+    text_free(&between);
+    conn->file_offset = part.offset;
+    conn->file_left = part.size;
+    if (!more) {
+        files_parts_free(conn->parts);
+        conn->parts = NULL;
+    }
+    return more;
 }
 
 static void serve_file(const struct exchange *exchange, const struct mount *mount,
@@ -116,7 +141,7 @@ static void serve_file(const struct exchange *exchange, const struct mount *moun
         return;
     }
     if (found.status < 400 && found.status != 301) {
-        exchange_log(exchange, found.status, found.fd >= 0 ? found.size : 0, NULL);
+        exchange_log(exchange, found.status, exchange->head_only ? 0 : found.size, NULL);
         send_file(exchange, &found);
     } else {
         answer(exchange, found.status, (struct slice){found.fields.data, found.fields.size},
@@ -124,6 +149,7 @@ static void serve_file(const struct exchange *exchange, const struct mount *moun
     }
     if (found.fd >= 0)
         close(found.fd);
+    files_parts_free(found.parts);
     text_free(&found.fields);
 }
 
@@ -286,7 +312,7 @@ static void serve_upgrade(struct exchange *exchange, struct mount *mount,
     dispatch_connect(conn);
 }
 
-void http_serve(struct conn *conn, const struct http_request *request)
+void http_serve(struct conn *conn, const struct http_request *request, bool keep_alive)
 {
     struct text path = {0};
     struct slice rest = {0};
@@ -295,9 +321,7 @@ void http_serve(struct conn *conn, const struct http_request *request)
         .conn = conn,
         .request = request,
         .head_only = slice_equal(request->method, SLICE("HEAD")),
-        /* A body is not read: what follows it can't be told from it. */
-        .keep_alive = request->keep_alive && request->body == 0 && !request->chunked &&
-                      !conn->worker->stopping,
+        .keep_alive = keep_alive && !conn->worker->stopping,
     };
 
     if (!uri_decode_path(request->path, &path)) {

@@ -1,13 +1,18 @@
 /*
- * server/http: a request whose head has come: which mount takes it, and what it is answered.
+ * server/http: a request that has come: which mount takes it, and what it is answered.
  */
 #ifndef SERVER_HTTP_H
 #define SERVER_HTTP_H
 
 #include "server/conn.h"
 
-/* Answers the request, or begins the websocket that it asks for. */
-void http_serve(struct conn *conn, const struct http_request *request);
+/* Answers the request, or begins the websocket that it asks for. `keep_alive`: the connection may
+ * serve another one. */
+void http_serve(struct conn *conn, const struct http_request *request, bool keep_alive);
+
+/* A part of a file is sent, of several: queues what stands between it and the next. False: it was
+ * the last one. */
+bool http_next_part(struct conn *conn);
 
 /* Refuses what is no request, or comes too late: a status, the reason for the log, and the end of
  * the connection. `request` is NULL where there is none. */

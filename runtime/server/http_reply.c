@@ -176,8 +176,8 @@ static void add_page_fields(struct text *out, struct slice fields)
         text_add_str(out, "X-Content-Type-Options: nosniff\r\n");
 }
 
-void http_reply_text(struct text *out, unsigned status, struct slice fields, struct slice body,
-                     bool head_only, bool keep_alive)
+size_t http_reply_text(struct text *out, unsigned status, struct slice fields, struct slice body,
+                       bool head_only, bool keep_alive)
 {
     char reason[64];
     struct text all = {0};
@@ -197,4 +197,5 @@ void http_reply_text(struct text *out, unsigned status, struct slice fields, str
         text_add(out, body.data, body.size);
     out->failed = out->failed || all.failed;
     text_free(&all);
+    return head_only ? 0 : body.size;
 }

@@ -25,8 +25,9 @@ void http_reply_head(struct text *out, unsigned status, struct slice fields, uin
                      bool keep_alive);
 
 /* Appends a whole answer with a body of plain text: `body`, or "404 Not Found" where its data is
- * NULL. The answer to HEAD (`head_only`) tells the body's length, and has none. */
-void http_reply_text(struct text *out, unsigned status, struct slice fields, struct slice body,
-                     bool head_only, bool keep_alive);
+ * NULL. The answer to HEAD (`head_only`) tells the body's length, and has none. Gives how many
+ * bytes of body were appended. */
+size_t http_reply_text(struct text *out, unsigned status, struct slice fields, struct slice body,
+                       bool head_only, bool keep_alive);
 
 #endif

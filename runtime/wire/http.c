@@ -41,6 +41,11 @@ static bool take_byte(struct slice *text, char byte)
     return text->size > 0 && text->data[0] == byte && take(text, 1).size == 1;
 }
 
+bool http_is_token_byte(char byte)
+{
+    return token_bytes[(uint8_t)byte];
+}
+
 struct slice http_take_token(struct slice *text)
 {
     size_t size = 0;

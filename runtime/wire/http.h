@@ -73,5 +73,6 @@ bool http_next_element(struct slice *rest, struct slice *element);
  * there is none. */
 struct slice http_take_token(struct slice *text);
 bool http_is_token(struct slice text); /* from end to end */
+bool http_is_token_byte(char byte);
 
 #endif
