@@ -43,7 +43,7 @@ static const struct setting server_settings[] = {
      "open connections; auto: what the limit of open files leaves after a reserve"},
     {"per-address", SETTING_COUNT, RELOAD, "off", "1", "10m", "off",
      AT(struct config, server.per_address),
-     "open connections from one IPv4 address, or one /64 of IPv6 (else 503)"},
+     "open connections from one IPv4 address, or one /64 of IPv6 (else 429)"},
     {"headers", SETTING_SIZE, RELOAD, "32k", "256", "1m", NULL, AT(struct config, server.headers),
      "a request's head, all of it (else 431)"},
     {"header-count", SETTING_COUNT, RELOAD, "100", "1", "1000", NULL,
