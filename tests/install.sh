@@ -57,7 +57,7 @@ configure_names_what_is_missing() {
         echo "configure found what is not there"
         return 1
     fi
-    grep -F 'apt-get install libevent-dev libjson-c-dev libssl-dev check' <<<"$output" || {
+    grep -F 'apt-get install libevent-dev libjson-c-dev libssl-dev zlib1g-dev check' <<<"$output" || {
         echo "$output"
         return 1
     }

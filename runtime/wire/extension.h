@@ -12,7 +12,9 @@
 
 #include "wire/http.h"
 
-/* What holds for the compressed messages of one connection. `server`: those that we send. */
+/* What holds for the compressed messages of one connection. `server`: those that we send. It is
+ * what the answer promises, or less: where the client asked for no server_max_window_bits, a
+ * smaller window is used and not told. */
 struct deflate_terms {
     uint8_t server_bits, client_bits;      /* of the window: 8 to 15 */
     bool server_takeover, client_takeover; /* the window lives on from message to message */

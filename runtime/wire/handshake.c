@@ -10,6 +10,8 @@
 #include <string.h>
 #include <openssl/evp.h>
 
+#include "wire/extension.h"
+
 #define KEY_SIZE   24 /* 16 bytes in base64 */
 #define OFFERS_MAX 64 /* subprotocols; finding one that is there twice takes their square */
 
@@ -92,64 +94,6 @@ static const char *offers_fault(const struct http_request *request)
     return NULL;
 }
 
-/* A mark, and blanks around it. */
-static bool take_mark(struct slice *text, char mark)
-{
-    struct slice trimmed = slice_trim(*text);
-
-    if (trimmed.size == 0 || trimmed.data[0] != mark)
-        return false;
-    *text = slice_trim((struct slice){trimmed.data + 1, trimmed.size - 1});
-    return true;
-}
-
-static bool take_quote(struct slice *text, char mark)
-{
-    if (text->size == 0 || text->data[0] != mark)
-        return false;
-    text->data++;
-    text->size--;
-    return true;
-}
-
-/* A token, quoted or not (section 9.1: what is quoted has to be a token too). */
-static bool take_value(struct slice *text)
-{
-    if (!take_quote(text, '"'))
-        return http_take_token(text).size > 0;
-    do {
-        take_quote(text, '\\');
-        if (!http_is_token((struct slice){text->data, text->size > 0}))
-            return false;
-        text->data++;
-        text->size--;
-    } while (!take_quote(text, '"'));
-    return true;
-}
-
-static bool take_extension(struct slice *text)
-{
-    if (http_take_token(text).size == 0)
-        return false;
-    while (take_mark(text, ';')) {
-        if (http_take_token(text).size == 0)
-            return false;
-        if (take_mark(text, '=') && !take_value(text))
-            return false;
-    }
-    *text = slice_trim(*text);
-    return text->size == 0 || text->data[0] == ',';
-}
-
-/* Section 9.1: whatever it is that a client offers, a list that can't be read fails. */
-static const char *extensions_fault(struct slice text)
-{
-    while (text.size > 0)
-        if (!take_mark(&text, ',') && !take_extension(&text))
-            return "a Sec-WebSocket-Extensions that is no list of extensions";
-    return NULL;
-}
-
 /* The fields of the handshake itself. Those that may come only once are counted. */
 struct findings {
     unsigned keys, versions, protocols;
@@ -168,7 +112,7 @@ static void read_field(struct slice name, struct slice value, struct findings *f
     } else if (slice_equal_nocase(name, SLICE("Protocol"))) {
         found->protocols++;
     } else if (slice_equal_nocase(name, SLICE("Extensions")) && found->extensions_fault == NULL) {
-        found->extensions_fault = extensions_fault(value);
+        found->extensions_fault = extension_fault(value);
     }
 }
 
