@@ -3,7 +3,8 @@
  *
  * Each tests/conf/NAME.expected is what is said about NAME.conf; where there is a NAME.next, what
  * is said when that is loaded while NAME.conf runs. A few inputs are too large to keep and are made
- * here. And every sentence in the room's sources must have been said in one of these files.
+ * here. What is said of compression depends on the build. And every sentence in the room's sources
+ * must have been said in one of these files.
  */
 #include <check.h>
 #include <dirent.h>
@@ -153,6 +154,16 @@ static bool is_made(const char *name)
     return false;
 }
 
+/* A build without zlib refuses all compression, and says nothing else of it. */
+static bool is_of_this_build(const char *name)
+{
+#ifdef HAVE_DEFLATE
+    return strncmp(name, "without-deflate", 15) != 0;
+#else
+    return strncmp(name, "compress", 8) != 0;
+#endif
+}
+
 static void check_golden(const char *name)
 {
     struct diag diag = {0};
@@ -194,7 +205,8 @@ START_TEST(mistakes_are_told_as_they_should_be)
             ck_assert_msg(access(path, F_OK) == 0, "%s is missing", path);
         } else if (has_suffix(name, ".expected")) {
             name[strlen(name) - 9] = '\0';
-            check_golden(name);
+            if (is_of_this_build(name))
+                check_golden(name);
             golden++;
         }
         free(entries[i]);

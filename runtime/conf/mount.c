@@ -11,6 +11,12 @@
 
 #define HINT_MAX 200
 
+#ifdef HAVE_DEFLATE
+#define CAN_COMPRESS true
+#else
+#define CAN_COMPRESS false
+#endif
+
 static bool in_mount(const struct parser *parser)
 {
     return parser->mount != NULL;
@@ -34,10 +40,16 @@ void mount_apply_compress(struct parser *parser, const struct line *line)
 {
     struct compress_config *compress =
         in_mount(parser) ? &parser->mount->compress : &parser->compress;
+    const struct word *word = line->count > 0 ? &line->words[0] : line->name;
 
     compress->on = line->count == 0 || line->number != 0;
     line_store(line, compress);
     note_default(parser, line);
+    if (compress->on && !CAN_COMPRESS)
+        parser_error(parser, word->place,
+                     "it was configured with --without-deflate: build it without that\n"
+                     "zlib is then needed: zlib1g-dev on Debian",
+                     "this sluice was built without compression");
 }
 
 static void release_origins(void *origins)
