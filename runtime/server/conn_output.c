@@ -8,6 +8,7 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
+#include "server/compression.h"
 #include "server/conn_parts.h"
 #include "server/http.h"
 
@@ -107,12 +108,15 @@ void conn_send(struct conn *conn, enum frame_opcode opcode, struct slice payload
 
     if (conn->state != CONN_OPEN || (opcode != FRAME_CLOSE && !conn_has_room(conn, payload.size)))
         return;
+    uint8_t rsv = 0;
     bool memory = true;
+    if (conn->reader.deflate != NULL && !control)
+        rsv = compression_message(conn, &payload); /* and from here on it has to be sent */
     if (payload.size >= OUTBOX_DIRECT && !conn->want_write)
-        conn_wrote(conn, outbox_write_frame(&conn->outbox, &conn->worker->pool, conn->fd, opcode, 0,
-                                            payload, &memory));
+        conn_wrote(conn, outbox_write_frame(&conn->outbox, &conn->worker->pool, conn->fd, opcode,
+                                            rsv, payload, &memory));
     else
-        memory = outbox_frame(&conn->outbox, &conn->worker->pool, opcode, 0, payload);
+        memory = outbox_frame(&conn->outbox, &conn->worker->pool, opcode, rsv, payload);
     if (!memory)
         conn_cut(conn, "no memory");
     if (conn->state != CONN_GONE)

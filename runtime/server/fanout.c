@@ -1,9 +1,8 @@
 /*
  * server/fanout: events that have come to a loop go to the connections they are addressed to.
  *
- * A run is events in a row for one group; its members are walked once. Members that share a mount
- * and a generation are an audience: for them a broadcast handler runs once, and its frames are one
- * batch.
+ * A run is events in a row for one group; its members are walked once. For all members of an
+ * audience (server/audience) a broadcast handler runs once.
  */
 #include "server/fanout.h"
 
@@ -13,13 +12,15 @@
 #include "base/mem.h"
 #include "layer/local.h"
 #include "layer/msgpack.h"
+#include "server/audience.h"
+#include "server/compression.h"
 #include "server/dispatch.h"
 #include "server/group.h"
 #include "server/server.h"
 
 enum {
-    RUN_MOST = 64,     /* events of one group taken together */
-    SLICE_MOST = 1024, /* deliveries in a turn */
+    RUN_MOST = AUDIENCE_SHOWINGS, /* events of one group taken together */
+    SLICE_MOST = 1024,            /* deliveries in a turn */
     WAITING_MAX =
         LAYER_LOCAL_WAITING_MAX, /* bytes of events that a loop keeps; beyond, the new go */
 };
@@ -31,26 +32,6 @@ struct arrival {
     uint64_t moment;           /* of its coming: who joined later does not get it */
     struct json_object *content;
     struct slice type;
-};
-
-/* What one event is to one audience. */
-struct showing {
-    const struct sluice_handler *handler; /* NULL: it has none, and that was said */
-    bool known;                           /* the handler was looked up */
-    bool done;                            /* its broadcast handler has run, and sent: */
-    size_t offset, size;                  /* in the audience's batch */
-    unsigned frames;
-};
-
-/* The members of a group that share mount and generation, so that a broadcast is the same for all
- * of them. */
-struct audience {
-    struct audience *next;
-    struct mount *mount;
-    struct routing *routing; /* references: a member may leave while others are served */
-    struct generation *generation;
-    struct batch *batch;
-    struct showing showings[RUN_MOST]; /* by arrival */
 };
 
 /* Events in a row for one group, on their way through its members. */
@@ -81,14 +62,6 @@ static void arrival_free(struct arrival *arrival)
     json_object_put(arrival->content);
     layer_event_unref(arrival->event);
     mem_free(arrival);
-}
-
-static void audience_free(struct audience *audience)
-{
-    batch_unref(audience->batch);
-    generation_unref(audience->generation);
-    routing_unref(audience->routing);
-    mem_free(audience);
 }
 
 static void run_clear(struct run *run)
@@ -189,39 +162,26 @@ void fanout_broadcast(struct conn *conn, const struct sluice_handler *handler,
         return;
     }
     broadcast_run(conn, handler, content, batch, &frames);
-    if (frames > 0)
-        conn_send_batch(conn, batch, 0, batch->bytes.size, frames);
+    passage_send_alone(conn, &(struct passage){batch, 0, batch->bytes.size, frames});
     batch_unref(batch);
 }
 
 /* ---- Audiences ------------------------------------------------------------------------------ */
 
-static struct audience *audience_new(struct run *run, struct conn *conn)
+static struct audience *audience_of(struct run *run, struct conn *conn)
 {
-    struct audience *audience = mem_zalloc(sizeof *audience);
+    struct audience *audience = run->audiences;
 
+    while (audience != NULL && !audience_has(audience, conn))
+        audience = audience->next;
+    if (audience != NULL)
+        return audience;
+    audience = audience_new(conn);
     if (audience == NULL)
         return NULL;
-    audience->batch = batch_new();
-    if (audience->batch == NULL) {
-        mem_free(audience);
-        return NULL;
-    }
-    audience->mount = conn->mount;
-    audience->routing = routing_ref(conn->routing);
-    audience->generation = generation_ref(conn->generation);
     audience->next = run->audiences;
     run->audiences = audience;
     return audience;
-}
-
-static struct audience *audience_of(struct run *run, struct conn *conn)
-{
-    for (struct audience *audience = run->audiences; audience != NULL; audience = audience->next) {
-        if (audience->mount == conn->mount && audience->generation == conn->generation)
-            return audience;
-    }
-    return audience_new(run, conn);
 }
 
 static struct showing *showing_of(struct audience *audience, struct conn *conn,
@@ -240,44 +200,26 @@ static struct showing *showing_of(struct audience *audience, struct conn *conn,
 
 /* ---- Members -------------------------------------------------------------------------------- */
 
-/* Frames of an audience's batch that stand one behind the other, to be sent in one write. */
-struct piece {
-    size_t offset, size;
-    unsigned frames;
-};
-
-static void piece_send(struct conn *conn, const struct audience *audience, struct piece *piece)
+static void show_broadcast(struct conn *conn, struct audience *audience, unsigned index,
+                           const struct arrival *arrival, struct passage *waiting)
 {
-    if (piece->size > 0)
-        conn_send_batch(conn, audience->batch, piece->offset, piece->size, piece->frames);
-    *piece = (struct piece){0};
-}
+    struct showing *showing = &audience->showings[index];
+    struct batch *batch = audience->batch;
 
-static void piece_add(struct conn *conn, const struct audience *audience, struct piece *piece,
-                      const struct showing *showing)
-{
-    if (piece->size > 0 && piece->offset + piece->size != showing->offset)
-        piece_send(conn, audience, piece);
-    if (piece->size == 0)
-        piece->offset = showing->offset;
-    piece->size += showing->size;
-    piece->frames += showing->frames;
-}
-
-static void show_broadcast(struct conn *conn, struct audience *audience, struct piece *piece,
-                           struct showing *showing, const struct arrival *arrival)
-{
     if (conn->state != CONN_OPEN) {
         mount_drop(conn->mount, DROP_EARLY, (struct slice){0});
         return;
     }
     if (!showing->done) {
+        struct passage *plain = &showing->plain;
+
         showing->done = true;
-        showing->offset = audience->batch->bytes.size;
-        broadcast_run(conn, showing->handler, arrival->content, audience->batch, &showing->frames);
-        showing->size = audience->batch->bytes.size - showing->offset;
+        plain->batch = batch;
+        plain->offset = batch->bytes.size;
+        broadcast_run(conn, showing->handler, arrival->content, batch, &plain->frames);
+        plain->size = batch->bytes.size - plain->offset;
     }
-    piece_add(conn, audience, piece, showing);
+    audience_show(audience, index, conn, waiting);
 }
 
 static bool is_addressed(const struct arrival *arrival, const struct conn *conn, uint64_t joined)
@@ -295,7 +237,7 @@ static unsigned member_serve(struct run *run, const struct membership *membershi
     struct conn *conn = membership->ends.conn;
     uint64_t joined = membership->moment;
     struct audience *audience = audience_of(run, conn);
-    struct piece piece = {0};
+    struct passage waiting = {0};
 
     if (audience == NULL) {
         mount_drop(conn->mount, DROP_NO_MEMORY, (struct slice){0});
@@ -312,13 +254,13 @@ static unsigned member_serve(struct run *run, const struct membership *membershi
         }
         struct showing *showing = showing_of(audience, conn, run, i);
         if (showing->handler != NULL && showing->handler->broadcast) {
-            show_broadcast(conn, audience, &piece, showing, arrival);
+            show_broadcast(conn, audience, i, arrival, &waiting);
         } else if (showing->handler != NULL) {
-            piece_send(conn, audience, &piece);
+            passage_send(conn, &waiting);
             dispatch_handler(conn, showing->handler, arrival->content);
         }
     }
-    piece_send(conn, audience, &piece);
+    passage_send(conn, &waiting);
     return run->count;
 }
 
@@ -351,6 +293,7 @@ static void run_begin(struct worker *worker, struct group *group)
 
     run->group = group;
     group_walk_begin(group);
+    compression_expect_repeats(worker->compression, group->member_count > 1);
     while ((arrival = STAILQ_FIRST(&fanout->waiting)) != NULL && run->count < RUN_MOST &&
            arrival->event->target == LAYER_GROUP &&
            slice_equal(target_of(arrival), (struct slice){group->name, group->name_size}))
@@ -363,6 +306,7 @@ static unsigned run_step(struct worker *worker, struct run *run)
 
     if (membership != NULL)
         return member_serve(run, membership);
+    compression_expect_repeats(worker->compression, false);
     group_walk_end(worker, run->group);
     run_clear(run);
     return 0;

@@ -14,11 +14,13 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "server/compression.h"
 #include "server/dispatch.h"
 #include "server/files.h"
 #include "server/http_reply.h"
 #include "server/scope.h"
 #include "server/server.h"
+#include "wire/extension.h"
 #include "wire/handshake.h"
 #include "wire/uri.h"
 
@@ -355,6 +357,22 @@ static struct slice choose_subprotocol(const struct conn *conn, const struct htt
     return (struct slice){0};
 }
 
+/* Adds the field that says so, where the mount wants compression and the client offers it. Without
+ * memory for it the connection goes on uncompressed, as if it had not been offered. */
+static void agree_on_compression(struct conn *conn, const struct http_request *request,
+                                 struct text *fields)
+{
+    const struct compress_config *compress = &conn->mount->config->compress;
+    const struct deflate_wish wish = {compress->window, compress->takeover};
+    struct deflate_terms terms;
+    struct text answer = {0};
+
+    if (compress->on && extension_agree(request, &wish, &terms, &answer) && !answer.failed &&
+        compression_begin(conn, &terms))
+        text_addf(fields, "Sec-WebSocket-Extensions: %s\r\n", answer.data);
+    text_free(&answer);
+}
+
 void http_accept(struct conn *conn, struct slice subprotocol)
 {
     struct http_request request;
@@ -382,6 +400,7 @@ void http_accept(struct conn *conn, struct slice subprotocol)
     if (subprotocol.data != NULL)
         text_addf(&fields, "Sec-WebSocket-Protocol: %.*s\r\n", (int)subprotocol.size,
                   subprotocol.data);
+    agree_on_compression(conn, &request, &fields);
     text_add(&fields, conn->response.data, conn->response.size);
     http_reply_head(&out, 101, (struct slice){fields.data, fields.size}, 0, true);
     text_free(&conn->response);

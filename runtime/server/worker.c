@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "server/compression.h"
 #include "server/conn.h"
 #include "server/dispatch.h"
 #include "server/fanout.h"
@@ -18,6 +19,7 @@
 enum {
     SWEEP_MOST_MS = 1000, /* between two looks at timeouts */
     SWEEP_LEAST_MS = 10,
+    TRIM_MS = 10000, /* between two looks at memory that is not used any more */
 };
 
 /* ---- Turns ---------------------------------------------------------------------------------- */
@@ -60,6 +62,10 @@ static void worker_sweep(struct loop *loop, struct timer *timer)
     TAILQ_FOREACH (conn, &worker->conns, link) {
         conn_sweep(conn, now);
     }
+    if (now - worker->trimmed >= TRIM_MS) {
+        worker->trimmed = now;
+        compression_trim(worker->compression);
+    }
     timer_set(worker->timers, timer, now + sweep_ms_of(worker->routing->config));
 }
 
@@ -93,9 +99,11 @@ struct worker *worker_new(struct server *server, unsigned index, struct routing 
     worker->room.run = worker_room;
     worker->receive = mem_alloc(WORKER_RECEIVE_SIZE + 1);
     worker->fanout = fanout_new();
+    worker->compression = compression_new();
     worker->loop = loop_new(index, name);
     worker->timers = worker->loop != NULL ? timers_new(worker->loop) : NULL;
     if (worker->timers != NULL && worker->receive != NULL && worker->fanout != NULL &&
+        worker->compression != NULL &&
         timer_set(worker->timers, &worker->sweep, loop_now(worker->loop))) {
         loop_set_data(worker->loop, worker);
         loop_add_hook(worker->loop, &worker->turn);
@@ -113,6 +121,7 @@ void worker_free(struct worker *worker)
     if (worker->loop != NULL)
         loop_free(worker->loop); /* what its mailbox still holds may use all of the rest */
     fanout_free(worker->fanout);
+    compression_free(worker->compression);
     outbox_pool_free(&worker->pool);
     timers_free(worker->timers);
     routing_unref(worker->routing);

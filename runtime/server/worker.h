@@ -14,6 +14,7 @@
 #include "server/mount.h"
 #include "server/outbox.h"
 
+struct compression;
 struct conn;
 struct event;
 struct fanout;
@@ -39,7 +40,9 @@ struct worker {
     uint64_t moment;          /* counts joins and arrivals of events, to tell which was first */
     struct channel *channels; /* channel name -> connection: server/group */
     struct fanout *fanout;    /* events on their way to connections: server/fanout */
+    struct compression *compression; /* of messages that go out: server/compression */
     struct timer sweep;
+    uint64_t trimmed; /* when memory that is not used was last given back */
     struct listener *listeners;
     int spare;          /* a descriptor for when there is no other: see server/listener; -1: none */
     uint64_t lacked_at; /* when there was none last; 0: never */
