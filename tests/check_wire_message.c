@@ -542,7 +542,7 @@ END_TEST
 
 START_TEST(a_reader_is_small)
 {
-    ck_assert_uint_le(sizeof(struct message_reader), 2 * sizeof(void *));
+    ck_assert_uint_le(sizeof(struct message_reader), 3 * sizeof(void *));
 }
 END_TEST
 

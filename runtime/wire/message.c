@@ -11,16 +11,12 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "wire/content.h"
+#include "wire/inflate.h"
 
-#define PARTIAL_FIRST 256         /* bytes of a message's first buffer, if it may grow longer */
-#define ROOM_LEAST    (32 * 1024) /* bytes; for less it's better to receive with what follows */
+#define ROOM_LEAST (32 * 1024) /* bytes; for less it's better to receive with what follows */
 
-#define CLOSE_NO_CODE   1005
-#define FAULT_PROTOCOL  1002
-#define FAULT_NOT_UTF8  1007
-#define FAULT_FRAGMENTS 1008
-#define FAULT_TOO_BIG   1009
-#define FAULT_MEMORY    1011
+#define CLOSE_NO_CODE 1005
 
 /* Owned by its reader. The frame and the message that are half there: either, or both, or (until
  * the next call, for what was just handed out lies in here) neither. */
@@ -34,18 +30,9 @@ struct message_partial {
 
     enum frame_opcode opcode; /* of the message; FRAME_CONTINUATION: none has begun */
     unsigned fragments;       /* that have begun */
-    struct utf8_state utf8;
-    uint8_t *data; /* the message's bytes, unmasked */
-    size_t size;
-    size_t room;  /* bytes allocated, but for the one of the zero byte */
-    size_t fresh; /* bytes behind data[size - 1] that were received there, still masked */
+    struct content content;
+    size_t fresh; /* bytes behind the content's that were received there, still masked */
 };
-
-static enum message_result fault(struct message *message, uint16_t code, const char *why)
-{
-    *message = (struct message){.code = code, .why = why};
-    return MESSAGE_FAULT;
-}
 
 static void advance(uint8_t **data, size_t *size, size_t by)
 {
@@ -67,38 +54,60 @@ static bool is_idle(const struct message_partial *partial)
 
 static void free_partial(struct message_reader *reader)
 {
-    if (reader->partial != NULL) {
-        mem_free(reader->partial->data);
-        mem_free(reader->partial);
-        reader->partial = NULL;
-    }
+    if (reader->partial == NULL)
+        return;
+    if (reader->deflate != NULL)
+        inflate_end(reader->deflate);
+    mem_free(reader->partial->content.data);
+    mem_free(reader->partial);
+    reader->partial = NULL;
 }
 
-/* The rules that need no payload, so that nobody sends a gigabyte to hear that it's too much.
- * `partial` is NULL where nothing is half there. */
-static enum message_result judge_frame(const struct message_partial *partial,
+/* RFC 7692, section 6: RSV1 says that the message is compressed, in its first frame. */
+static bool reserved_bits_fit(const struct deflate *deflate, const struct frame *frame)
+{
+    return frame->rsv == FRAME_RSV1 && deflate != NULL && !frame_is_control(frame) &&
+           frame->opcode != FRAME_CONTINUATION;
+}
+
+/* `came` bytes of payload are there already. */
+static enum message_result judge_length(const struct message_limits *limits, bool compressed,
+                                        uint64_t came, uint64_t length, struct message *message)
+{
+    uint64_t most = content_most(limits, compressed);
+
+    if (length <= most && came <= most - length)
+        return MESSAGE_MORE;
+    return message_fault(message, FAULT_TOO_BIG,
+                         compressed ? "a message beyond the limit, even compressed"
+                                    : "a message beyond the limit");
+}
+
+/* The rules that need no payload, so that nobody sends a gigabyte to hear that it's too much. */
+static enum message_result judge_frame(const struct message_reader *reader,
                                        const struct message_limits *limits,
                                        const struct frame *frame, struct message *message)
 {
+    const struct message_partial *partial = reader->partial;
     bool begun = message_has_begun(partial);
-    uint64_t size = begun ? partial->size : 0;
-    unsigned fragments = begun ? partial->fragments : 0;
+    bool compressed = begun ? partial->content.compressed : frame->rsv != 0;
 
     if (!frame->masked)
-        return fault(message, FAULT_PROTOCOL, "a frame without a mask");
-    if (frame->rsv != 0)
-        return fault(message, FAULT_PROTOCOL, "a reserved bit that no extension gave a meaning");
+        return message_fault(message, FAULT_PROTOCOL, "a frame without a mask");
+    if (frame->rsv != 0 && !reserved_bits_fit(reader->deflate, frame))
+        return message_fault(message, FAULT_PROTOCOL,
+                             "a reserved bit that no extension gave a meaning");
     if (frame_is_control(frame))
         return MESSAGE_MORE;
     if (frame->opcode == FRAME_CONTINUATION && !begun)
-        return fault(message, FAULT_PROTOCOL, "a continuation of no message");
+        return message_fault(message, FAULT_PROTOCOL, "a continuation of no message");
     if (frame->opcode != FRAME_CONTINUATION && begun)
-        return fault(message, FAULT_PROTOCOL, "a new message before the last one ended");
-    if (frame->length > limits->message || size > limits->message - frame->length)
-        return fault(message, FAULT_TOO_BIG, "a message beyond the limit");
-    if (fragments >= limits->fragments)
-        return fault(message, FAULT_FRAGMENTS, "a message in more fragments than the limit");
-    return MESSAGE_MORE;
+        return message_fault(message, FAULT_PROTOCOL, "a new message before the last one ended");
+    if ((begun ? partial->fragments : 0) >= limits->fragments)
+        return message_fault(message, FAULT_FRAGMENTS,
+                             "a message in more fragments than the limit");
+    return judge_length(limits, compressed, begun ? partial->content.came : 0, frame->length,
+                        message);
 }
 
 bool message_code_allowed(unsigned code)
@@ -111,7 +120,7 @@ static enum message_result finish_close(const uint8_t *payload, size_t size,
                                         struct message *message)
 {
     if (size == 1)
-        return fault(message, FAULT_PROTOCOL, "a close frame with half a code");
+        return message_fault(message, FAULT_PROTOCOL, "a close frame with half a code");
     if (size == 0) {
         *message = (struct message){.data = payload, .code = CLOSE_NO_CODE};
         return MESSAGE_CLOSE;
@@ -119,9 +128,9 @@ static enum message_result finish_close(const uint8_t *payload, size_t size,
 
     uint16_t code = (uint16_t)(payload[0] << 8 | payload[1]);
     if (!message_code_allowed(code))
-        return fault(message, FAULT_PROTOCOL, "a close code that may not be sent");
+        return message_fault(message, FAULT_PROTOCOL, "a close code that may not be sent");
     if (!utf8_valid(payload + 2, size - 2))
-        return fault(message, FAULT_NOT_UTF8, "a close reason that is not UTF-8");
+        return message_fault(message, FAULT_NOT_UTF8, "a close reason that is not UTF-8");
     *message = (struct message){.data = payload + 2, .size = size - 2, .code = code};
     return MESSAGE_CLOSE;
 }
@@ -140,8 +149,35 @@ static enum message_result finish_message(enum frame_opcode opcode, const uint8_
     return opcode == FRAME_TEXT ? MESSAGE_TEXT : MESSAGE_BINARY;
 }
 
+/* To where all messages of the loop are inflated that come whole. */
+static enum message_result inflate_in_place(struct deflate *deflate,
+                                            const struct message_limits *limits,
+                                            const struct frame *frame, const uint8_t *payload,
+                                            struct message *message)
+{
+    struct scratch *scratch = inflate_scratch(deflate);
+    struct content content = {.text = frame->opcode == FRAME_TEXT,
+                              .compressed = true,
+                              .data = scratch->data,
+                              .room = scratch->room};
+    struct slice bytes = {(const char *)payload, (size_t)frame->length};
+    enum message_result result = content_inflate(&content, deflate, limits, bytes, message);
+
+    if (result == MESSAGE_MORE)
+        result = content_finish(&content, deflate, message);
+    inflate_end(deflate);
+    scratch->data = content.data;
+    scratch->room = content.room;
+    if (scratch->peak < content.size)
+        scratch->peak = content.size;
+    if (result == MESSAGE_FAULT)
+        return MESSAGE_FAULT;
+    return finish_message(frame->opcode, content_bytes(&content), content.size, message);
+}
+
 /* MESSAGE_MORE, and nothing taken: it has to go in parts. */
-static enum message_result next_in_place(const struct message_limits *limits, uint8_t **data,
+static enum message_result next_in_place(const struct message_reader *reader,
+                                         const struct message_limits *limits, uint8_t **data,
                                          size_t *size, struct message *message)
 {
     struct frame frame;
@@ -149,13 +185,13 @@ static enum message_result next_in_place(const struct message_limits *limits, ui
 
     switch (frame_parse(*data, *size, &frame, &why)) {
     case FRAME_FAULT:
-        return fault(message, FAULT_PROTOCOL, why);
+        return message_fault(message, FAULT_PROTOCOL, why);
     case FRAME_MORE:
         return MESSAGE_MORE;
     case FRAME_DONE:
         break;
     }
-    if (judge_frame(NULL, limits, &frame, message) == MESSAGE_FAULT)
+    if (judge_frame(reader, limits, &frame, message) == MESSAGE_FAULT)
         return MESSAGE_FAULT;
     if (!frame.fin || frame.length > *size - frame.header_size)
         return MESSAGE_MORE;
@@ -168,17 +204,36 @@ static enum message_result next_in_place(const struct message_limits *limits, ui
     frame_mask_to(out, payload, length, frame.mask, 0);
     out[length] = 0;
     advance(data, size, frame.header_size + length);
+    if (frame.rsv != 0)
+        return inflate_in_place(reader->deflate, limits, &frame, out, message);
     if (frame.opcode == FRAME_TEXT && !utf8_valid(out, length))
-        return fault(message, FAULT_NOT_UTF8, "text that is not UTF-8");
+        return message_fault(message, FAULT_NOT_UTF8, "text that is not UTF-8");
     return finish_message(frame.opcode, out, length, message);
+}
+
+static void begin_frame(struct message_partial *partial)
+{
+    const struct frame *frame = &partial->frame;
+
+    partial->in_frame = true;
+    partial->left = frame->length;
+    if (frame_is_control(frame))
+        return;
+    if (frame->opcode != FRAME_CONTINUATION) {
+        partial->opcode = frame->opcode;
+        partial->content.text = frame->opcode == FRAME_TEXT;
+        partial->content.compressed = frame->rsv != 0;
+    }
+    partial->fragments++;
 }
 
 /* The header, up to its end: of the bytes behind it none is taken. `in_frame` says whether it is
  * whole now. */
-static enum message_result take_header(struct message_partial *partial,
+static enum message_result take_header(struct message_reader *reader,
                                        const struct message_limits *limits, uint8_t **data,
                                        size_t *size, struct message *message)
 {
+    struct message_partial *partial = reader->partial;
     size_t before = partial->header_size, part = FRAME_HEADER_MAX - before;
     const char *why;
 
@@ -190,51 +245,33 @@ static enum message_result take_header(struct message_partial *partial,
     partial->header_size = (uint8_t)(before + part);
     switch (frame_parse(partial->header, partial->header_size, &partial->frame, &why)) {
     case FRAME_FAULT:
-        return fault(message, FAULT_PROTOCOL, why);
+        return message_fault(message, FAULT_PROTOCOL, why);
     case FRAME_MORE:
         advance(data, size, part);
         return MESSAGE_MORE;
     case FRAME_DONE:
         advance(data, size, partial->frame.header_size - before);
     }
-    if (judge_frame(partial, limits, &partial->frame, message) == MESSAGE_FAULT)
+    if (judge_frame(reader, limits, &partial->frame, message) == MESSAGE_FAULT)
         return MESSAGE_FAULT;
-    partial->in_frame = true;
-    partial->left = partial->frame.length;
-    if (frame_is_control(&partial->frame))
-        return MESSAGE_MORE;
-    if (partial->frame.opcode != FRAME_CONTINUATION)
-        partial->opcode = partial->frame.opcode;
-    partial->fragments++;
+    begin_frame(partial);
     return MESSAGE_MORE;
 }
 
-static bool resize(struct message_partial *partial, uint64_t room)
+/* To `out`, which may be the same place. */
+static void unmask(struct message_partial *partial, uint8_t *out, const uint8_t *data, size_t size)
 {
-    if (room >= SIZE_MAX)
-        return false;
-
-    uint8_t *data = mem_realloc(partial->data, (size_t)room + 1);
-    if (data == NULL)
-        return false;
-    partial->data = data;
-    partial->room = (size_t)room;
-    return true;
+    frame_mask_to(out, data, size, partial->frame.mask, partial->frame.length - partial->left);
+    partial->left -= size;
 }
 
-/* Twice what will be there: what a header announces costs its sender as many bytes. Less only
- * where the whole message is known to need less. */
-static bool grow(struct message_partial *partial, size_t size)
+/* What a header announces costs its sender as many bytes: so there is room for twice what came,
+ * and less only where the whole message is known to need less. */
+static bool reserve(struct message_partial *partial, size_t size)
 {
-    uint64_t need = (uint64_t)partial->size + size, room = need * 2;
+    uint64_t most = partial->frame.fin ? partial->content.size + partial->left : UINT64_MAX;
 
-    if (partial->data != NULL && need <= partial->room)
-        return true;
-    if (room < PARTIAL_FIRST)
-        room = PARTIAL_FIRST;
-    if (partial->frame.fin && room > partial->size + partial->left)
-        room = partial->size + partial->left;
-    return resize(partial, room);
+    return content_reserve(&partial->content, size, most);
 }
 
 /* `size` bytes of a data frame's payload, from where they are to the end of the message, which may
@@ -242,36 +279,39 @@ static bool grow(struct message_partial *partial, size_t size)
 static enum message_result take_data(struct message_partial *partial, const uint8_t *data,
                                      size_t size, struct message *message)
 {
-    uint8_t *out = partial->data + partial->size;
+    struct content *content = &partial->content;
 
-    frame_mask_to(out, data, size, partial->frame.mask, partial->frame.length - partial->left);
-    partial->size += size;
-    partial->left -= size;
-    if (partial->opcode == FRAME_TEXT && !utf8_feed(&partial->utf8, out, size))
-        return fault(message, FAULT_NOT_UTF8, "text that is not UTF-8");
-    return MESSAGE_MORE;
+    unmask(partial, content->data + content->size, data, size);
+    content->came += size;
+    return content_grew(content, size, UINT64_MAX, message); /* judge_length has seen to it */
 }
 
-static void take_control(struct message_partial *partial, const uint8_t *data, size_t size)
+static enum message_result take_compressed(struct message_reader *reader,
+                                           const struct message_limits *limits, uint8_t *data,
+                                           size_t size, struct message *message)
 {
-    uint64_t offset = partial->frame.length - partial->left;
+    struct slice payload = {(const char *)data, size};
 
-    frame_mask_to(partial->control + offset, data, size, partial->frame.mask, offset);
-    partial->left -= size;
+    unmask(reader->partial, data, data, size);
+    return content_inflate(&reader->partial->content, reader->deflate, limits, payload, message);
 }
 
-static enum message_result take_payload(struct message_partial *partial, uint8_t **data,
+static enum message_result take_payload(struct message_reader *reader,
+                                        const struct message_limits *limits, uint8_t **data,
                                         size_t *size, struct message *message)
 {
+    struct message_partial *partial = reader->partial;
     size_t part = *size < partial->left ? *size : (size_t)partial->left;
     enum message_result result = MESSAGE_MORE;
 
     if (part == 0)
         return MESSAGE_MORE;
     if (frame_is_control(&partial->frame))
-        take_control(partial, *data, part);
-    else if (!grow(partial, part))
-        result = fault(message, FAULT_MEMORY, "no memory for a message");
+        unmask(partial, partial->control + (partial->frame.length - partial->left), *data, part);
+    else if (partial->content.compressed)
+        result = take_compressed(reader, limits, *data, part, message);
+    else if (!reserve(partial, part))
+        result = message_fault(message, FAULT_MEMORY, "no memory for a message");
     else
         result = take_data(partial, *data, part, message);
     advance(data, size, part);
@@ -279,11 +319,11 @@ static enum message_result take_payload(struct message_partial *partial, uint8_t
 }
 
 /* MESSAGE_MORE: it was a fragment, and not the last one. */
-static enum message_result finish_frame(struct message_partial *partial, struct message *message)
+static enum message_result finish_frame(struct message_reader *reader, struct message *message)
 {
-    static const uint8_t nothing[1];
+    struct message_partial *partial = reader->partial;
+    struct content *content = &partial->content;
     const struct frame *frame = &partial->frame;
-    enum frame_opcode opcode = partial->opcode;
 
     partial->in_frame = false;
     partial->header_size = 0;
@@ -293,13 +333,14 @@ static enum message_result finish_frame(struct message_partial *partial, struct 
     }
     if (!frame->fin)
         return MESSAGE_MORE;
+    if (content_finish(content, reader->deflate, message) == MESSAGE_FAULT)
+        return MESSAGE_FAULT;
+
+    enum frame_opcode opcode = partial->opcode;
     partial->opcode = FRAME_CONTINUATION;
-    if (opcode == FRAME_TEXT && !utf8_complete(&partial->utf8))
-        return fault(message, FAULT_NOT_UTF8, "text that is not UTF-8");
-    if (partial->data == NULL) /* as empty as all its fragments */
-        return finish_message(opcode, nothing, 0, message);
-    partial->data[partial->size] = 0;
-    return finish_message(opcode, partial->data, partial->size, message);
+    if (content->compressed)
+        inflate_end(reader->deflate);
+    return finish_message(opcode, content_bytes(content), content->size, message);
 }
 
 static enum message_result take_fresh(struct message_partial *partial, struct message *message)
@@ -309,23 +350,24 @@ static enum message_result take_fresh(struct message_partial *partial, struct me
     partial->fresh = 0;
     if (fresh == 0)
         return MESSAGE_MORE;
-    return take_data(partial, partial->data + partial->size, fresh, message);
+    return take_data(partial, partial->content.data + partial->content.size, fresh, message);
 }
 
-static enum message_result next_in_parts(struct message_partial *partial,
+static enum message_result next_in_parts(struct message_reader *reader,
                                          const struct message_limits *limits, uint8_t **data,
                                          size_t *size, struct message *message)
 {
+    struct message_partial *partial = reader->partial;
     enum message_result result = take_fresh(partial, message);
 
     while (result == MESSAGE_MORE) {
         if (!partial->in_frame)
-            result = take_header(partial, limits, data, size, message);
+            result = take_header(reader, limits, data, size, message);
         if (result == MESSAGE_MORE && partial->in_frame)
-            result = take_payload(partial, data, size, message);
+            result = take_payload(reader, limits, data, size, message);
         if (result == MESSAGE_FAULT || !partial->in_frame || partial->left > 0)
             return result;
-        result = finish_frame(partial, message);
+        result = finish_frame(reader, message);
     }
     return result;
 }
@@ -335,15 +377,15 @@ static enum message_result next_message(struct message_reader *reader,
                                         size_t *size, struct message *message)
 {
     if (reader->partial == NULL) {
-        enum message_result result = next_in_place(limits, data, size, message);
+        enum message_result result = next_in_place(reader, limits, data, size, message);
 
         if (result != MESSAGE_MORE || *size == 0)
             return result;
         reader->partial = mem_zalloc(sizeof *reader->partial);
         if (reader->partial == NULL)
-            return fault(message, FAULT_MEMORY, "no memory for a message");
+            return message_fault(message, FAULT_MEMORY, "no memory for a message");
     }
-    return next_in_parts(reader->partial, limits, data, size, message);
+    return next_in_parts(reader, limits, data, size, message);
 }
 
 enum message_result message_next(struct message_reader *reader, const struct message_limits *limits,
@@ -372,16 +414,20 @@ uint8_t *message_room(struct message_reader *reader, size_t *size)
     if (partial == NULL || reader->closed || !partial->in_frame || partial->fresh > 0 ||
         frame_is_control(&partial->frame) || partial->left < ROOM_LEAST)
         return NULL;
-    if (partial->room - partial->size < ROOM_LEAST) {
-        size_t more = partial->size < partial->left ? partial->size : (size_t)partial->left;
 
-        if (more < ROOM_LEAST || !resize(partial, partial->size + more))
+    struct content *content = &partial->content;
+    if (content->compressed)
+        return NULL;
+    if (content->room - content->size < ROOM_LEAST) {
+        size_t more = content->size < partial->left ? content->size : (size_t)partial->left;
+
+        if (more < ROOM_LEAST || !content_resize(content, content->size + more))
             return NULL;
     }
-    *size = partial->room - partial->size;
+    *size = content->room - content->size;
     if (*size > partial->left)
         *size = (size_t)partial->left;
-    return partial->data + partial->size;
+    return content->data + content->size;
 }
 
 void message_received(struct message_reader *reader, size_t size)
@@ -400,10 +446,13 @@ size_t message_held(const struct message_reader *reader)
 
     if (partial == NULL)
         return 0;
-    return sizeof *partial + (partial->data != NULL ? partial->room + 1 : 0);
+    return sizeof *partial + (partial->content.data != NULL ? partial->content.room + 1 : 0) +
+           (reader->deflate != NULL ? inflate_held(reader->deflate) : 0);
 }
 
 void message_reader_free(struct message_reader *reader)
 {
     free_partial(reader);
+    deflate_free(reader->deflate);
+    reader->deflate = NULL;
 }

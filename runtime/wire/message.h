@@ -6,6 +6,9 @@
  * with the bytes that are really there and is freed when the message is done. So an idle
  * connection holds nothing. UTF-8 and close codes are checked here, text as it arrives: a wrong
  * byte fails at once, not at the message's end.
+ *
+ * Compressed messages (RSV1, RFC 7692) are inflated as they arrive, and judged by what they inflate
+ * to. One that came whole is inflated to where all connections of the loop have theirs.
  */
 #ifndef WIRE_MESSAGE_H
 #define WIRE_MESSAGE_H
@@ -28,7 +31,9 @@ enum message_result {
 };
 
 struct message {
-    const uint8_t *data; /* a zero byte follows the last; valid until the next call on the reader */
+    /* A zero byte follows the last. Valid until the next call on the reader, or, where it may have
+     * been compressed, on any that has the same deflate_shared. */
+    const uint8_t *data;
     size_t size;
     uint16_t code; /* of MESSAGE_CLOSE (1005: none came) and MESSAGE_FAULT (1002, 1007, ...) */
     const char *why;
@@ -40,7 +45,7 @@ struct message_partial;
 /* What a connection keeps between two reads. Owned by its connection; all zero at first. */
 struct message_reader {
     struct message_partial *partial; /* NULL while no frame or message is half there */
-    struct deflate *deflate;         /* wire/deflate: owned; NULL: no compression was agreed on */
+    struct deflate *deflate;         /* owned; NULL: no compression was agreed on */
     bool closed;                     /* a close frame or a fault came: nothing more is read */
 };
 
@@ -51,6 +56,7 @@ struct message_reader {
  * written over: unmasked, moved a little towards the front, and closed by its zero byte.
  *
  * Faults: 1002 and 1007 as RFC 6455 says, 1008 and 1009 for the limits, 1011 where memory ran out.
+ * Compressed data that are broken, or end within a block, are 1007.
  */
 enum message_result message_next(struct message_reader *reader, const struct message_limits *limits,
                                  uint8_t **data, size_t *size, struct message *message);
@@ -62,8 +68,9 @@ uint8_t *message_room(struct message_reader *reader, size_t *size);
 void message_received(struct message_reader *reader, size_t size);
 
 bool message_unfinished(const struct message_reader *reader); /* something is half there */
-size_t message_held(const struct message_reader *reader);     /* bytes of memory it holds */
-void message_reader_free(struct message_reader *reader);
+/* Bytes of memory that are held for what is half there; deflate_held has the rest. */
+size_t message_held(const struct message_reader *reader);
+void message_reader_free(struct message_reader *reader); /* its deflate too */
 
 /* May this code stand in a close frame: 1000 to 1003, 1007 to 1014, 3000 to 4999. */
 bool message_code_allowed(unsigned code);
