@@ -1,135 +1,16 @@
 /*
  * Tests of server/outbox: whatever a socket takes, and whenever, what leaves is frames, whole and
  * in order; what is dropped, or finds no memory, leaves no trace.
- *
- * send and sendmsg are this file's own, so that a test says byte by byte what the socket takes.
  */
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/mem.h"
-#include "server/outbox.h"
-
-/* ---- The socket ----------------------------------------------------------------------------- */
-
-enum { LINE_MOST = 8 << 20 };
-
-static struct {
-    size_t room; /* bytes it will still take */
-    int error;   /* what sending fails with; 0: EAGAIN where there is no room */
-    unsigned calls;
-    size_t size;
-    uint8_t data[LINE_MOST]; /* what left */
-} line;
-
-static ssize_t line_take(const struct iovec *iov, size_t count, int flags)
-{
-    size_t taken = 0;
-    ck_assert_int_eq(flags, MSG_NOSIGNAL | MSG_DONTWAIT);
-    line.calls++;
-    for (size_t i = 0; i < count; i++) {
-        size_t part = iov[i].iov_len < line.room ? iov[i].iov_len : line.room;
-        ck_assert_uint_le(line.size + part, LINE_MOST);
-        if (part > 0)
-            memcpy(line.data + line.size, iov[i].iov_base, part);
-        line.size += part;
-        line.room -= part;
-        taken += part;
-    }
-    if (taken > 0 || line.room > 0)
-        return (ssize_t)taken;
-    errno = line.error ? line.error : EAGAIN;
-    return -1;
-}
-
-ssize_t send(int fd, const void *data, size_t size, int flags)
-{
-    struct iovec iov = {(void *)(uintptr_t)data, size};
-    (void)fd;
-    return line_take(&iov, 1, flags);
-}
-
-ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
-{
-    (void)fd;
-    return line_take(message->msg_iov, message->msg_iovlen, flags);
-}
-
-static void line_clear(size_t room)
-{
-    line.size = 0;
-    line.room = room;
-    line.error = 0;
-    line.calls = 0;
-}
-
-/* ---- Frames that know which they are -------------------------------------------------------- */
-
-static struct outbox outbox;
-static struct outbox_pool pool;
-
-/* The payload of the nth frame: its number, then bytes that follow from it. */
-static struct slice payload_of(uint32_t number, size_t size)
-{
-    static uint8_t bytes[300000];
-    ck_assert_uint_le(size, sizeof bytes);
-    ck_assert_uint_ge(size, sizeof number);
-    memcpy(bytes, &number, sizeof number);
-    for (size_t i = sizeof number; i < size; i++)
-        bytes[i] = (uint8_t)(number * 31 + i);
-    return (struct slice){(const char *)bytes, size};
-}
-
-/* Reads what left, from `at` on: whole frames, each as it was made, each later than the last.
- * Gives how many. */
-static unsigned line_frames(size_t at)
-{
-    unsigned count = 0;
-    uint32_t last = 0;
-    while (at < line.size) {
-        struct frame frame;
-        const char *why;
-        uint32_t number;
-        ck_assert_int_eq(frame_parse(line.data + at, line.size - at, &frame, &why), FRAME_DONE);
-        at += frame.header_size;
-        ck_assert_uint_le(frame.length, line.size - at);
-        memcpy(&number, line.data + at, sizeof number);
-        ck_assert_uint_gt(number, last);
-        ck_assert_mem_eq(line.data + at, payload_of(number, frame.length).data, frame.length);
-        last = number;
-        at += frame.length;
-        count++;
-    }
-    return count;
-}
-
-static void write_all(void)
-{
-    line.room = SIZE_MAX;
-    ck_assert_int_eq(outbox_write(&outbox, &pool, -1), OUTBOX_EMPTY);
-    ck_assert_ptr_null(outbox.first);
-    ck_assert_ptr_null(outbox.last);
-    ck_assert_uint_eq(outbox.size, 0);
-    ck_assert_uint_eq(outbox.written, 0);
-}
-
-/* Everything given back: no block, no batch is left behind. */
-static void finish(void)
-{
-    outbox_free(&outbox, &pool);
-    outbox_pool_free(&pool);
-    ck_assert_int_eq(mem_live(), 0);
-}
+#include "line.h"
 
 /* ---- Appending and writing ------------------------------------------------------------------ */
-
-static bool add(uint32_t number, size_t size)
-{
-    return outbox_frame(&outbox, &pool, FRAME_BINARY, 0, payload_of(number, size));
-}
 
 START_TEST(a_turns_frames_leave_at_once)
 {
@@ -160,6 +41,27 @@ START_TEST(blocks_are_used_again)
     ck_assert(add(100, 100000)); /* no block: its memory goes back */
     write_all();
     ck_assert_uint_eq(pool.count, 1);
+    finish();
+}
+END_TEST
+
+/* What was not needed from one trim to the next is given back. */
+START_TEST(pool_shrinks_to_what_is_used)
+{
+    line_clear(SIZE_MAX);
+    for (uint32_t i = 1; i <= 10; i++)
+        ck_assert(add(i, 3000));
+    write_all();
+    ck_assert_uint_eq(pool.count, 10);
+    outbox_pool_trim(&pool); /* before it, there was a time when none was free */
+    ck_assert_uint_eq(pool.count, 10);
+    for (uint32_t i = 11; i <= 13; i++)
+        ck_assert(add(i, 3000));
+    write_all();
+    outbox_pool_trim(&pool);
+    ck_assert_uint_eq(pool.count, 3);
+    outbox_pool_trim(&pool);
+    ck_assert_uint_eq(pool.count, 0);
     finish();
 }
 END_TEST
@@ -268,18 +170,30 @@ static size_t batch_add(struct batch *batch, uint32_t number, size_t size)
     return batch->bytes.size - before;
 }
 
+/* Writes whole frames of a batch, and appends what is left of them. */
+static enum outbox_result send_batch(struct batch *batch, size_t at, size_t size)
+{
+    bool memory = false;
+    size_t taken = SIZE_MAX;
+    enum outbox_result result =
+        outbox_write_batch(&outbox, &pool, -1, batch, at, size, &taken, &memory);
+    ck_assert(memory);
+    ck_assert_uint_le(taken, size);
+    if (taken < size)
+        ck_assert(outbox_batch(&outbox, &pool, batch, at + taken, size - taken));
+    return result;
+}
+
 /* What refers to a batch survives that it grows, and so moves, and that others let go of it. */
 START_TEST(batch_grows_while_it_waits)
 {
     struct batch *batch = batch_new();
-    bool memory = false;
     size_t at = 0;
     line_clear(100);
     for (uint32_t i = 1; i <= 200; i++) {
         size_t size = batch_add(batch, i, 4 + i * 7);
-        ck_assert_int_eq(outbox_write_batch(&outbox, &pool, -1, batch, at, size, &memory),
+        ck_assert_int_eq(send_batch(batch, at, size),
                          line.room > 0 ? OUTBOX_EMPTY : OUTBOX_WAITING);
-        ck_assert(memory);
         at += size;
     }
     batch_unref(batch);
@@ -327,6 +241,61 @@ START_TEST(small_parts_of_batches_cost_what_they_are)
 }
 END_TEST
 
+/* What is a small part of a batch does not keep all of it. */
+START_TEST(small_part_does_not_keep_a_large_batch)
+{
+    enum { PART = 2000, OTHERS = 100000 };
+    struct batch *batch = batch_new();
+    size_t size = batch_add(batch, 1, PART);
+    line_clear(0);
+    batch_add(batch, 2, OTHERS);
+    ck_assert(outbox_batch(&outbox, &pool, batch, 0, size));
+    ck_assert_uint_eq(batch->references, 1);
+    ck_assert(!batch->held);
+    ck_assert(outbox_batch(&outbox, &pool, batch, size, batch->bytes.size - size));
+    ck_assert_uint_eq(batch->references, 2);
+    ck_assert(batch->held);
+    batch_unref(batch);
+    write_all();
+    ck_assert_uint_eq(line_frames(0), 2);
+    finish();
+}
+END_TEST
+
+/* Of a batch that the socket took nearly all of, the rest is little. */
+START_TEST(last_bytes_do_not_keep_a_batch)
+{
+    struct batch *batch = batch_new();
+    for (uint32_t i = 1; i <= 10; i++)
+        batch_add(batch, i, 10000);
+    line_clear(batch->bytes.size - 100);
+    ck_assert_int_eq(send_batch(batch, 0, batch->bytes.size), OUTBOX_WAITING);
+    ck_assert_uint_eq(batch->references, 1);
+    ck_assert_uint_eq(outbox.size, 100);
+    batch_unref(batch);
+    write_all();
+    ck_assert_uint_eq(line_frames(0), 10);
+    finish();
+}
+END_TEST
+
+/* Small frames between parts of batches do not take a block each. */
+START_TEST(mixed_output_costs_about_what_it_is)
+{
+    line_clear(0);
+    for (uint32_t i = 1; i <= 1000; i += 2) {
+        struct batch *batch = batch_new();
+        ck_assert(add(i, 10));
+        ck_assert(outbox_batch(&outbox, &pool, batch, 0, batch_add(batch, i + 1, 300)));
+        batch_unref(batch);
+    }
+    ck_assert_int_lt(mem_live(), 200); /* 158000 bytes; a block for each pair would be 500 */
+    write_all();
+    ck_assert_uint_eq(line_frames(0), 1000);
+    finish();
+}
+END_TEST
+
 /* ---- Dropping ------------------------------------------------------------------------------- */
 
 /* Wherever in the second of four frames the socket stopped, that one ends, and is the last. */
@@ -354,11 +323,10 @@ START_TEST(dropping_within_a_batch)
     enum { FRAME = 4 + 400 };
     for (size_t room = 0; room <= 4 * FRAME; room++) {
         struct batch *batch = batch_new();
-        bool memory;
         line_clear(room);
         for (uint32_t i = 1; i <= 4; i++)
             ck_assert_uint_eq(batch_add(batch, i, 400), FRAME);
-        outbox_write_batch(&outbox, &pool, -1, batch, 0, 4 * FRAME, &memory);
+        send_batch(batch, 0, 4 * FRAME);
         batch_unref(batch);
         outbox_drop_unstarted(&outbox, &pool);
         ck_assert(add(9, 100));
@@ -431,7 +399,6 @@ static void do_frame(struct ledger *ledger, bool direct)
 /* One to three frames, in one part; now and then of a new batch. */
 static void do_batch(struct ledger *ledger)
 {
-    bool memory = true;
     if (rand() % 8 == 0) {
         batch_unref(ledger->batch);
         ledger->batch = batch_new();
@@ -440,10 +407,9 @@ static void do_batch(struct ledger *ledger)
     for (int i = rand() % 3; i >= 0; i--, ledger->frames++)
         size += batch_add(ledger->batch, ++ledger->next, random_size());
     if (rand() % 2)
-        outbox_write_batch(&outbox, &pool, -1, ledger->batch, at, size, &memory);
+        send_batch(ledger->batch, at, size);
     else
-        memory = outbox_batch(&outbox, &pool, ledger->batch, at, size);
-    ck_assert(memory);
+        ck_assert(outbox_batch(&outbox, &pool, ledger->batch, at, size));
     ledger->added += size;
 }
 
@@ -518,6 +484,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_turns_frames_leave_at_once);
     tcase_add_test(tcase, blocks_are_used_again);
+    tcase_add_test(tcase, pool_shrinks_to_what_is_used);
     tcase_add_test(tcase, pool_is_bounded);
     tcase_add_test(tcase, writing_stops_at_every_byte);
     tcase_add_test(tcase, cut_line_is_told);
@@ -527,6 +494,9 @@ int main(void)
     tcase_add_test(tcase, batch_grows_while_it_waits);
     tcase_add_test(tcase, members_share_a_batch);
     tcase_add_test(tcase, small_parts_of_batches_cost_what_they_are);
+    tcase_add_test(tcase, small_part_does_not_keep_a_large_batch);
+    tcase_add_test(tcase, last_bytes_do_not_keep_a_batch);
+    tcase_add_test(tcase, mixed_output_costs_about_what_it_is);
     tcase_add_test(tcase, dropping_ends_with_a_whole_frame);
     tcase_add_test(tcase, dropping_within_a_batch);
     tcase_add_test(tcase, dropping_leaves_what_is_no_frame);

@@ -85,8 +85,7 @@ static bool take_message(struct conn *conn, uint8_t **data, size_t *size)
             dispatch_message(conn, result == MESSAGE_BINARY, message.data, message.size);
         return true;
     case MESSAGE_PING:
-        if (conn->state == CONN_OPEN)
-            conn_send(conn, FRAME_PONG, (struct slice){(const char *)message.data, message.size});
+        conn_send(conn, FRAME_PONG, (struct slice){(const char *)message.data, message.size});
         return true;
     case MESSAGE_PONG:
         return true;

@@ -1,8 +1,9 @@
 /*
  * server/conn_output: what a connection sends: queued, written, and bounded.
  *
- * Frames are collected until the turn ends. What the socket does not take then is backlog; a peer
- * that lets it grow beyond its limit is closed.
+ * Frames are collected until the turn ends. What the socket does not take then is backlog; where a
+ * message would take that beyond its limit, it is skipped, or the peer is closed. Pings and pongs
+ * overtake the backlog and are no part of it: they have a bound of their own, in server/outbox.
  */
 #include <errno.h>
 #include <sys/sendfile.h>
@@ -66,6 +67,8 @@ void conn_flush(struct conn *conn)
         conn_write_file(conn);
 }
 
+/* ---- Room ----------------------------------------------------------------------------------- */
+
 /* The peer takes less than it is sent. What it has not begun to get is dropped, so that the close
  * frame has a chance. */
 static void conn_slow(struct conn *conn)
@@ -78,35 +81,93 @@ static void conn_slow(struct conn *conn)
     conn_close(conn, 1013, SLICE("too slow"));
 }
 
-/* Is there room for `size` bytes more? What the socket takes at once is no backlog. */
+static void conn_skipped(struct conn *conn, unsigned messages)
+{
+    if (mount_drop_many(conn->mount, DROP_BACKLOG, messages, (struct slice){0}))
+        conn_log(conn, LOG_WARN, "message.skipped", LOG_STR("why", drop_name(DROP_BACKLOG)),
+                 LOG_INT("backlog", conn_limits(conn)->backlog));
+}
+
+/* A message is always taken when nothing waits; no message waits for a control frame. */
+static bool is_within(size_t waits, size_t size, uint64_t limit)
+{
+    return waits == 0 || limit == 0 || waits + size <= limit;
+}
+
+/* Is there room for a message of `size` bytes more? What the socket takes at once is no backlog, so
+ * it is asked before there is more than may wait. */
 static bool conn_has_room(struct conn *conn, size_t size)
 {
-    if (conn->outbox.size >= FLUSH_AT && !conn->want_write)
+    const struct limits_config *limits = &conn->mount->config->limits;
+
+    if (!conn->want_write) {
+        bool tight = limits->backlog > 0 && limits->backlog < FLUSH_AT;
+        size_t most = tight ? (size_t)limits->backlog : FLUSH_AT;
+
+        if (conn->outbox.size == 0 || conn->outbox.size + size <= most)
+            return true;
         conn_wrote(conn, outbox_write(&conn->outbox, &conn->worker->pool, conn->fd));
-    if (conn->state == CONN_GONE)
-        return false;
-    uint64_t limit = conn_limits(conn)->backlog;
-    if (!conn->want_write || limit == 0 || conn->outbox.size + size <= limit)
+        if (conn->state == CONN_GONE || !conn->want_write)
+            return conn->state != CONN_GONE;
+    }
+    size += frame_header_size(size);
+    if (is_within(outbox_data(&conn->outbox), size, limits->backlog))
         return true;
-    conn_slow(conn);
+    if (limits->drop)
+        conn_skipped(conn, 1);
+    else
+        conn_slow(conn);
     return false;
 }
 
-static void conn_sent(struct conn *conn, size_t bytes, unsigned frames)
+/* ---- Frames --------------------------------------------------------------------------------- */
+
+static void conn_queued(struct conn *conn, size_t bytes)
 {
     conn->bytes_out += bytes;
-    conn->messages_out += frames;
-    conn->message_last = loop_now(conn->worker->loop);
     atomic_store_explicit(&conn->backlog, conn->outbox.size, memory_order_relaxed);
     if (!conn->ready)
         conn_ready(conn);
 }
 
+static void conn_sent(struct conn *conn, size_t bytes, unsigned frames)
+{
+    conn->messages_out += frames;
+    conn->message_last = loop_now(conn->worker->loop);
+    conn_queued(conn, bytes);
+}
+
+/* A ping or pong goes before all that the socket does not take. */
+static void conn_send_control(struct conn *conn, enum frame_opcode opcode, struct slice payload)
+{
+    bool skipped;
+
+    if (conn->state != CONN_OPEN && conn->state != CONN_CLOSING)
+        return;
+    if (!conn->want_write && outbox_passes(&conn->outbox))
+        conn_wrote(conn, outbox_write(&conn->outbox, &conn->worker->pool, conn->fd));
+    if (conn->state == CONN_GONE)
+        return;
+    /* Nothing goes behind our close frame, which may be on its way if no more than it waits. */
+    if (conn->state == CONN_CLOSING && conn->outbox.size <= 2 + FRAME_CONTROL_MAX)
+        return;
+    if (!outbox_control(&conn->outbox, &conn->worker->pool, opcode, payload, &skipped)) {
+        conn_cut(conn, "no memory");
+        return;
+    }
+    if (skipped && mount_drop(conn->mount, DROP_PONGS, (struct slice){0}))
+        conn_log(conn, LOG_WARN, "pong.skipped", LOG_INT("waiting", OUTBOX_PONGS_MAX));
+    conn_queued(conn, payload.size);
+}
+
 void conn_send(struct conn *conn, enum frame_opcode opcode, struct slice payload)
 {
-    bool control = opcode >= FRAME_CLOSE;
-
-    if (conn->state != CONN_OPEN || (opcode != FRAME_CLOSE && !conn_has_room(conn, payload.size)))
+    if (opcode > FRAME_CLOSE) {
+        conn_send_control(conn, opcode, payload);
+        return;
+    }
+    bool control = opcode == FRAME_CLOSE;
+    if (conn->state != CONN_OPEN || (!control && !conn_has_room(conn, payload.size)))
         return;
     uint8_t rsv = 0;
     bool memory = true;
@@ -123,18 +184,83 @@ void conn_send(struct conn *conn, enum frame_opcode opcode, struct slice payload
         conn_sent(conn, payload.size, control ? 0 : 1);
 }
 
+/* ---- Batches -------------------------------------------------------------------------------- */
+
+/* The frames of a batch that the socket did not take, and what of them was not queued either. */
+struct rest {
+    struct batch *batch;
+    size_t at, end;
+    size_t lost_bytes;
+    unsigned lost;
+};
+
+static void rest_lose(struct rest *rest)
+{
+    size_t size = batch_frame_size(rest->batch, rest->at);
+
+    rest->at += size;
+    rest->lost_bytes += size;
+    rest->lost++;
+}
+
+/* Queues as many frames in a row as fit. False without memory. */
+static bool rest_queue(struct rest *rest, struct conn *conn, uint64_t limit)
+{
+    size_t waits = outbox_data(&conn->outbox), at = rest->at, size = 0;
+
+    while (at + size < rest->end) {
+        size_t next = batch_frame_size(rest->batch, at + size);
+
+        if (!is_within(waits + size, next, limit))
+            break;
+        size += next;
+    }
+    rest->at += size;
+    return size == 0 || outbox_batch(&conn->outbox, &conn->worker->pool, rest->batch, at, size);
+}
+
+/* Each message is judged as if it had come alone: where one does not fit and is skipped, a smaller
+ * one behind it may fit. */
+static bool rest_judge(struct rest *rest, struct conn *conn)
+{
+    const struct limits_config *limits = conn_limits(conn);
+
+    do {
+        if (!rest_queue(rest, conn, limits->backlog))
+            return false;
+        if (rest->at < rest->end)
+            rest_lose(rest);
+    } while (rest->at < rest->end && limits->drop);
+    if (rest->lost > 0 && limits->drop)
+        conn_skipped(conn, rest->lost);
+    while (rest->at < rest->end)
+        rest_lose(rest);
+    if (rest->lost > 0 && !limits->drop)
+        conn_slow(conn);
+    return true;
+}
+
 void conn_send_batch(struct conn *conn, struct batch *batch, size_t offset, size_t size,
                      unsigned frames)
 {
-    if (conn->state != CONN_OPEN || !conn_has_room(conn, size))
+    struct rest rest = {.batch = batch, .at = offset, .end = offset + size};
+    size_t taken = 0;
+    bool memory = true;
+
+    if (conn->state != CONN_OPEN)
         return;
-    bool memory;
-    conn_wrote(conn, outbox_write_batch(&conn->outbox, &conn->worker->pool, conn->fd, batch, offset,
-                                        size, &memory));
+    if (!conn->want_write)
+        conn_wrote(conn, outbox_write_batch(&conn->outbox, &conn->worker->pool, conn->fd, batch,
+                                            offset, size, &taken, &memory));
+    if (conn->state == CONN_GONE)
+        return;
+    rest.at += taken;
+    if (rest.at < rest.end && memory)
+        memory = rest_judge(&rest, conn);
     if (!memory)
         conn_cut(conn, "no memory");
-    if (conn->state != CONN_GONE)
-        conn_sent(conn, size, frames);
+    if (conn->state != CONN_GONE && frames > rest.lost)
+        conn_sent(conn, size - rest.lost_bytes, frames - rest.lost);
 }
 
 void conn_send_bytes(struct conn *conn, struct slice bytes)

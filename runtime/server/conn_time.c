@@ -31,9 +31,7 @@ static void sweep_open(struct conn *conn, const struct limits_config *limits, ui
     } else if (!conn->pinged && conn->reading && overdue(now, conn->heard, limits->ping)) {
         conn->pinged = true;
         conn->pinged_at = now;
-        uint64_t last = conn->message_last;
         conn_send(conn, FRAME_PING, (struct slice){0});
-        conn->message_last = last; /* a ping is no message */
     }
 }
 

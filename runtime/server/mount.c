@@ -25,6 +25,7 @@ const char *drop_name(enum drop drop)
         [DROP_EVENTS_FULL] = "events full", [DROP_CLOSED] = "closed",
         [DROP_EARLY] = "before accept",     [DROP_NOT_TEXT] = "not text",
         [DROP_JOB] = "pool full",           [DROP_SLOW] = "slow reader",
+        [DROP_BACKLOG] = "backlog",         [DROP_PONGS] = "pongs",
         [DROP_MISUSE] = "misuse",           [DROP_NO_MEMORY] = "no memory",
     };
 
@@ -45,11 +46,16 @@ static unsigned hash_of(enum drop drop, struct slice what)
 
 bool mount_drop(struct mount *mount, enum drop drop, struct slice what)
 {
+    return mount_drop_many(mount, drop, 1, what);
+}
+
+bool mount_drop_many(struct mount *mount, enum drop drop, unsigned long count, struct slice what)
+{
     static struct mount outside;
 
     if (mount == NULL)
         mount = &outside;
-    atomic_fetch_add_explicit(&mount->dropped[drop], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&mount->dropped[drop], count, memory_order_relaxed);
     unsigned hash = hash_of(drop, what);
     uint64_t now = clock_now();
     int room = -1;

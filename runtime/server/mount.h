@@ -29,6 +29,8 @@ enum drop {
     DROP_NOT_TEXT,    /* a message to send that is not UTF-8, or not JSON */
     DROP_JOB,         /* a job: the pool was full */
     DROP_SLOW,        /* what a slow reader had still to get when it was closed */
+    DROP_BACKLOG,     /* a message for a slow reader, where routing.conf says policy=drop */
+    DROP_PONGS,       /* a pong: too many waited for a peer that pings and does not read */
     DROP_MISUSE,      /* a call that the connection's state does not allow */
     DROP_NO_MEMORY,
     DROP_COUNT,
@@ -85,5 +87,6 @@ struct mount *routing_mount(const struct routing *routing, const struct mount_co
 /* Counts, and says whether to tell: the first of this kind (`what` tells kinds apart; may be empty)
  * within a minute. NULL: what was done outside of any call, by a consumer's own thread, say. */
 bool mount_drop(struct mount *mount, enum drop drop, struct slice what);
+bool mount_drop_many(struct mount *mount, enum drop drop, unsigned long count, struct slice what);
 
 #endif

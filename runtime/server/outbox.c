@@ -3,7 +3,8 @@
  *
  * A list of chunks: blocks of the loop's pool that frames are copied into, one behind the other;
  * allocations for frames that fit in no block; and parts of batches, which are only pointed at. A
- * frame never spans two chunks, so what is left of one that is half written is easily found.
+ * frame never spans two chunks. Pings and pongs are in chunks of their own, and for them a chunk
+ * is cut in two where the frame ends that has begun to leave; so writing knows nothing of them.
  */
 #include "server/outbox.h"
 
@@ -12,146 +13,38 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "base/mem.h"
+#include "server/chunk.h"
 
 enum {
-    BLOCK_SIZE = 4096,  /* bytes of a pooled chunk, its head included */
-    POOL_MAX = 1024,    /* blocks a loop keeps: 4 MiB */
-    IOV_MOST = 64,      /* chunks written at once */
-    BATCH_COPIED = 256, /* bytes of a batch up to which a copy is smaller than what refers to it */
+    IOV_MOST = 64, /* chunks written at once */
 };
 
-/* Either a block or an allocation with bytes of its own, or a part of a batch: an offset, since a
- * batch that still grows may move. It holds whole frames, or bytes that are of none. */
-struct outbox_chunk {
-    struct outbox_chunk *next;
-    size_t size;
-    size_t room;         /* bytes behind the head; 0 for a batch's */
-    struct batch *batch; /* NULL: the bytes are the chunk's own */
-    size_t offset;       /* within the batch */
-    bool plain;          /* no frames: never dropped */
-    uint8_t bytes[];
-};
+/* ---- Chunks in the list --------------------------------------------------------------------- */
 
-enum { BLOCK_ROOM = BLOCK_SIZE - sizeof(struct outbox_chunk) };
-
-/* ---- Batches -------------------------------------------------------------------------------- */
-
-struct batch *batch_new(void)
+/* Puts it into the list behind `before`, or first where that is NULL. */
+static void chunk_insert(struct outbox *outbox, struct outbox_chunk *before,
+                         struct outbox_chunk *chunk)
 {
-    struct batch *batch = mem_zalloc(sizeof *batch);
+    struct outbox_chunk **place = before != NULL ? &before->next : &outbox->first;
 
-    if (batch != NULL)
-        batch->references = 1;
-    return batch;
-}
-
-struct batch *batch_ref(struct batch *batch)
-{
-    batch->references++;
-    return batch;
-}
-
-void batch_unref(struct batch *batch)
-{
-    if (batch == NULL || --batch->references > 0)
-        return;
-    text_free(&batch->bytes);
-    mem_free(batch);
-}
-
-bool batch_frame(struct batch *batch, enum frame_opcode opcode, uint8_t rsv, struct slice payload)
-{
-    uint8_t *out = (uint8_t *)text_reserve(&batch->bytes, FRAME_HEADER_MAX + payload.size);
-
-    if (out == NULL)
-        return false;
-    size_t header = frame_write(out, opcode, rsv, payload.size);
-    if (payload.size > 0)
-        memcpy(out + header, payload.data, payload.size);
-    batch->bytes.size += header + payload.size;
-    return true;
-}
-
-/* ---- Chunks --------------------------------------------------------------------------------- */
-
-static const uint8_t *chunk_data(const struct outbox_chunk *chunk)
-{
-    return chunk->batch != NULL ? (const uint8_t *)chunk->batch->bytes.data + chunk->offset
-                                : chunk->bytes;
-}
-
-static struct outbox_chunk *block_take(struct outbox_pool *pool)
-{
-    struct outbox_chunk *chunk = pool->free;
-
-    if (chunk != NULL) {
-        pool->free = chunk->next;
-        pool->count--;
-        return chunk;
-    }
-    chunk = mem_alloc(BLOCK_SIZE);
-    if (chunk != NULL)
-        chunk->room = BLOCK_ROOM;
-    return chunk;
-}
-
-static void chunk_free(struct outbox_chunk *chunk, struct outbox_pool *pool)
-{
-    batch_unref(chunk->batch);
-    if (chunk->room == BLOCK_ROOM && pool->count < POOL_MAX) {
-        chunk->next = pool->free;
-        pool->free = chunk;
-        pool->count++;
-        return;
-    }
-    mem_free(chunk);
-}
-
-void outbox_pool_free(struct outbox_pool *pool)
-{
-    while (pool->free != NULL) {
-        struct outbox_chunk *chunk = pool->free;
-
-        pool->free = chunk->next;
-        mem_free(chunk);
-    }
-    pool->count = 0;
-}
-
-static void chunk_append(struct outbox *outbox, struct outbox_chunk *chunk)
-{
-    chunk->next = NULL;
-    if (outbox->last != NULL)
-        outbox->last->next = chunk;
-    else
-        outbox->first = chunk;
-    outbox->last = chunk;
+    chunk->next = *place;
+    *place = chunk;
+    if (outbox->last == before)
+        outbox->last = chunk;
     outbox->size += chunk->size;
 }
 
 /* A chunk at the end with room for `size` more bytes, together. */
 static struct outbox_chunk *chunk_with_room(struct outbox *outbox, struct outbox_pool *pool,
-                                            size_t size, bool plain)
+                                            size_t size, enum chunk_kind kind)
 {
     struct outbox_chunk *chunk = outbox->last;
 
-    if (chunk != NULL && chunk->batch == NULL && chunk->plain == plain &&
-        chunk->room - chunk->size >= size)
+    if (chunk != NULL && chunk->kind == kind && chunk->room >= chunk->size + size)
         return chunk;
-    if (size <= BLOCK_ROOM) {
-        chunk = block_take(pool);
-    } else {
-        chunk = mem_alloc(sizeof *chunk + size);
-        if (chunk != NULL)
-            chunk->room = size;
-    }
-    if (chunk == NULL)
-        return NULL;
-    chunk->size = 0;
-    chunk->batch = NULL;
-    chunk->plain = plain;
-    chunk_append(outbox, chunk);
+    chunk = chunk_new(pool, size, kind);
+    if (chunk != NULL)
+        chunk_insert(outbox, outbox->last, chunk);
     return chunk;
 }
 
@@ -171,7 +64,8 @@ bool outbox_frame(struct outbox *outbox, struct outbox_pool *pool, enum frame_op
 {
     uint8_t header[FRAME_HEADER_MAX];
     size_t header_size = frame_write(header, opcode, rsv, payload.size);
-    struct outbox_chunk *chunk = chunk_with_room(outbox, pool, header_size + payload.size, false);
+    struct outbox_chunk *chunk =
+        chunk_with_room(outbox, pool, header_size + payload.size, CHUNK_FRAMES);
 
     if (chunk == NULL)
         return false;
@@ -182,7 +76,7 @@ bool outbox_frame(struct outbox *outbox, struct outbox_pool *pool, enum frame_op
 
 bool outbox_bytes(struct outbox *outbox, struct outbox_pool *pool, struct slice bytes)
 {
-    struct outbox_chunk *chunk = chunk_with_room(outbox, pool, bytes.size, true);
+    struct outbox_chunk *chunk = chunk_with_room(outbox, pool, bytes.size, CHUNK_BEGUN);
 
     if (chunk == NULL)
         return false;
@@ -190,32 +84,20 @@ bool outbox_bytes(struct outbox *outbox, struct outbox_pool *pool, struct slice 
     return true;
 }
 
-static bool batch_copy(struct outbox *outbox, struct outbox_pool *pool, const struct batch *batch,
-                       size_t offset, size_t size)
-{
-    struct outbox_chunk *chunk = chunk_with_room(outbox, pool, size, false);
-
-    if (chunk == NULL)
-        return false;
-    chunk_copy(outbox, chunk, batch->bytes.data + offset, size);
-    return true;
-}
-
+/* Where the last chunk has room for a small part, that is paid for already. */
 bool outbox_batch(struct outbox *outbox, struct outbox_pool *pool, struct batch *batch,
                   size_t offset, size_t size)
 {
-    if (size <= BATCH_COPIED)
-        return batch_copy(outbox, pool, batch, offset, size);
-    struct outbox_chunk *chunk = mem_alloc(sizeof *chunk);
-    if (chunk == NULL)
-        return false;
-    chunk->plain = false;
-    chunk->batch = batch_ref(batch);
-    chunk->room = 0;
-    chunk->offset = offset;
-    chunk->size = size;
-    chunk_append(outbox, chunk);
-    return true;
+    struct outbox_chunk *chunk = outbox->last;
+
+    if (chunk != NULL && chunk->kind == CHUNK_FRAMES && chunk->room >= chunk->size + size) {
+        chunk_copy(outbox, chunk, batch->bytes.data + offset, size);
+        return true;
+    }
+    chunk = chunk_of_batch(pool, batch, offset, size);
+    if (chunk != NULL)
+        chunk_insert(outbox, outbox->last, chunk);
+    return chunk != NULL;
 }
 
 /* ---- Writing -------------------------------------------------------------------------------- */
@@ -300,87 +182,107 @@ enum outbox_result outbox_write(struct outbox *outbox, struct outbox_pool *pool,
     return OUTBOX_EMPTY;
 }
 
+/* The rest of a frame of which `sent` bytes are out. */
+static bool frame_rest(struct outbox *outbox, struct outbox_pool *pool, struct slice header,
+                       struct slice payload, size_t sent)
+{
+    size_t size = header.size + payload.size - sent;
+    struct outbox_chunk *chunk = chunk_with_room(outbox, pool, size, CHUNK_BEGUN);
+
+    if (chunk == NULL)
+        return false;
+    if (sent < header.size)
+        chunk_copy(outbox, chunk, header.data + sent, header.size - sent);
+    sent = sent < header.size ? 0 : sent - header.size;
+    chunk_copy(outbox, chunk, payload.data + sent, payload.size - sent);
+    return true;
+}
+
 enum outbox_result outbox_write_frame(struct outbox *outbox, struct outbox_pool *pool, int fd,
                                       enum frame_opcode opcode, uint8_t rsv, struct slice payload,
                                       bool *memory)
 {
     uint8_t header[FRAME_HEADER_MAX];
     size_t header_size = frame_write(header, opcode, rsv, payload.size);
+    enum outbox_result before = outbox_write(outbox, pool, fd);
 
     *memory = true;
-    enum outbox_result before = outbox_write(outbox, pool, fd);
     if (before == OUTBOX_BROKEN)
         return before;
-    size_t sent = 0;
+    ssize_t sent = 0;
     if (before == OUTBOX_EMPTY) {
         struct iovec iov[] = {{header, header_size}, {(void *)payload.data, payload.size}};
-        ssize_t taken = send_some(fd, iov, 2);
 
-        if (taken < 0)
-            return OUTBOX_BROKEN;
-        sent = (size_t)taken;
+        sent = send_some(fd, iov, 2);
     }
-    if (sent == header_size + payload.size)
+    if (sent < 0)
+        return OUTBOX_BROKEN;
+    if ((size_t)sent == header_size + payload.size)
         return OUTBOX_EMPTY;
-    /* The whole frame is kept, its front marked as written, so that a frame's beginning is always
-     * at hand to whoever walks the chunks. */
-    bool first = outbox->first == NULL;
-    if (!outbox_frame(outbox, pool, opcode, rsv, payload)) {
-        *memory = false;
-        return OUTBOX_WAITING;
-    }
-    if (first)
-        outbox_advance(outbox, pool, sent);
+    if (sent > 0)
+        *memory = frame_rest(outbox, pool, (struct slice){(const char *)header, header_size},
+                             payload, (size_t)sent);
+    else
+        *memory = outbox_frame(outbox, pool, opcode, rsv, payload);
     return OUTBOX_WAITING;
+}
+
+/* The frame of a batch that holds the byte before `out` is to follow whole: where it ends. */
+static size_t batch_rest(struct outbox *outbox, struct outbox_pool *pool, struct batch *batch,
+                         size_t offset, size_t out, bool *memory)
+{
+    size_t end = offset;
+
+    while (end < out)
+        end += batch_frame_size(batch, end);
+    if (end == out)
+        return end;
+    struct outbox_chunk *chunk = chunk_of_batch(pool, batch, out, end - out);
+    *memory = chunk != NULL;
+    if (chunk != NULL) {
+        chunk->kind = CHUNK_BEGUN;
+        chunk_insert(outbox, outbox->last, chunk);
+    }
+    return end;
 }
 
 enum outbox_result outbox_write_batch(struct outbox *outbox, struct outbox_pool *pool, int fd,
-                                      struct batch *batch, size_t offset, size_t size, bool *memory)
+                                      struct batch *batch, size_t offset, size_t size,
+                                      size_t *taken, bool *memory)
 {
-    *memory = true;
-    size_t sent = 0;
-    bool first = outbox->first == NULL;
-    if (first) {
-        struct iovec iov = {batch->bytes.data + offset, size};
-        ssize_t taken = send_some(fd, &iov, 1);
+    enum outbox_result before = outbox_write(outbox, pool, fd);
 
-        if (taken < 0)
-            return OUTBOX_BROKEN;
-        sent = (size_t)taken;
-        if (sent == size)
-            return OUTBOX_EMPTY;
-    }
-    if (!outbox_batch(outbox, pool, batch, offset, size)) {
-        *memory = false;
-        return OUTBOX_WAITING;
-    }
-    if (first)
-        outbox_advance(outbox, pool, sent);
+    *taken = 0;
+    *memory = true;
+    if (before != OUTBOX_EMPTY)
+        return before;
+    struct iovec iov = {batch->bytes.data + offset, size};
+    ssize_t sent = send_some(fd, &iov, 1);
+    if (sent < 0)
+        return OUTBOX_BROKEN;
+    *taken = (size_t)sent;
+    if (*taken == size)
+        return OUTBOX_EMPTY;
+    *taken = batch_rest(outbox, pool, batch, offset, offset + *taken, memory) - offset;
     return OUTBOX_WAITING;
 }
 
-/* ---- Dropping ------------------------------------------------------------------------------- */
+/* ---- What has begun, and what has not ------------------------------------------------------- */
 
-/* The end of the frame that holds the byte at `offset` of the chunk: frames are whole, so their
- * headers lead from one to the next. */
+/* The end of the frame that holds the byte before `offset` of the chunk: frames are whole, so
+ * their headers lead from one to the next. */
 static size_t frame_end(const struct outbox_chunk *chunk, size_t offset)
 {
     size_t at = 0;
 
-    while (at < offset && at < chunk->size) {
-        struct frame frame;
-        const char *why;
-
-        if (frame_parse(chunk_data(chunk) + at, chunk->size - at, &frame, &why) != FRAME_DONE)
-            return chunk->size;
-        at += frame.header_size + (size_t)frame.length;
-    }
+    while (at < offset && at < chunk->size)
+        at += frame_size_at(chunk_data(chunk) + at, chunk->size - at);
     return at;
 }
 
-static bool is_kept(const struct outbox *outbox, const struct outbox_chunk *chunk)
+static bool has_begun(const struct outbox *outbox, const struct outbox_chunk *chunk)
 {
-    return chunk->plain || (chunk == outbox->first && outbox->written > 0);
+    return chunk->kind == CHUNK_BEGUN || (chunk == outbox->first && outbox->written > 0);
 }
 
 size_t outbox_drop_unstarted(struct outbox *outbox, struct outbox_pool *pool)
@@ -388,8 +290,8 @@ size_t outbox_drop_unstarted(struct outbox *outbox, struct outbox_pool *pool)
     struct outbox_chunk *last = NULL, *chunk = outbox->first;
     size_t before = outbox->size, kept = 0;
 
-    for (; chunk != NULL && is_kept(outbox, chunk); chunk = chunk->next) {
-        if (!chunk->plain)
+    for (; chunk != NULL && has_begun(outbox, chunk); chunk = chunk->next) {
+        if (chunk->kind != CHUNK_BEGUN)
             chunk->size = frame_end(chunk, outbox->written);
         kept += chunk->size;
         last = chunk;
@@ -416,4 +318,145 @@ void outbox_free(struct outbox *outbox, struct outbox_pool *pool)
         chunk_free(chunk, pool);
     }
     *outbox = (struct outbox){0};
+}
+
+/* ---- Control frames ------------------------------------------------------------------------- */
+
+static bool is_ahead(const struct outbox *outbox, const struct outbox_chunk *chunk)
+{
+    return chunk->kind == CHUNK_CONTROL || has_begun(outbox, chunk);
+}
+
+size_t outbox_data(const struct outbox *outbox)
+{
+    size_t size = outbox->size, written = outbox->written;
+
+    for (const struct outbox_chunk *chunk = outbox->first; chunk != NULL && is_ahead(outbox, chunk);
+         chunk = chunk->next) {
+        if (chunk->kind == CHUNK_CONTROL)
+            size -= chunk->size - written;
+        written = 0;
+    }
+    return size;
+}
+
+bool outbox_passes(const struct outbox *outbox)
+{
+    const struct outbox_chunk *last = outbox->last;
+
+    return (last != NULL && (last->kind == CHUNK_FRAMES || last->kind == CHUNK_BATCH)) ||
+           outbox->pongs >= OUTBOX_PONGS_MAX;
+}
+
+/* Where the frame ends that has begun, its chunk ends too. False without memory. */
+static bool cut_behind_begun(struct outbox *outbox, struct outbox_pool *pool)
+{
+    struct outbox_chunk *chunk = outbox->first, *rest;
+
+    if (outbox->written == 0 || chunk->kind == CHUNK_BEGUN || chunk->kind == CHUNK_CONTROL)
+        return true;
+    size_t end = frame_end(chunk, outbox->written), size = chunk->size - end;
+    if (size == 0)
+        return true;
+    if (chunk->batch != NULL) {
+        rest = chunk_of_batch(pool, chunk->batch, chunk->offset + end, size);
+    } else {
+        rest = chunk_new(pool, size, chunk->kind);
+        if (rest != NULL)
+            memcpy(rest->bytes, chunk->bytes + end, size);
+    }
+    if (rest == NULL)
+        return false;
+    rest->size = size;
+    chunk->size = end;
+    outbox->size -= size;
+    chunk_insert(outbox, chunk, rest);
+    outbox_advance(outbox, pool, 0);
+    return true;
+}
+
+/* The control frames that wait, and the newest pong among them. */
+struct held {
+    unsigned pings, pongs;
+    struct outbox_chunk *chunk;
+    size_t offset, size;
+};
+
+static struct held control_held(const struct outbox *outbox)
+{
+    struct held held = {0};
+    size_t begun = outbox->written;
+
+    for (struct outbox_chunk *chunk = outbox->first; chunk != NULL && is_ahead(outbox, chunk);
+         chunk = chunk->next, begun = 0) {
+        size_t size;
+
+        for (size_t at = 0; chunk->kind == CHUNK_CONTROL && at < chunk->size; at += size) {
+            bool pong = (chunk->bytes[at] & 0xf) == FRAME_PONG;
+
+            size = frame_size_at(chunk->bytes + at, chunk->size - at);
+            if (at < begun)
+                continue;
+            held.pings += !pong;
+            if (pong)
+                held = (struct held){held.pings, held.pongs + 1, chunk, at, size};
+        }
+    }
+    return held;
+}
+
+static void remove_newest_pong(struct outbox *outbox, const struct held *held)
+{
+    struct outbox_chunk *chunk = held->chunk;
+    size_t end = held->offset + held->size;
+
+    memmove(chunk->bytes + held->offset, chunk->bytes + end, chunk->size - end);
+    chunk->size -= held->size;
+    outbox->size -= held->size;
+}
+
+/* The chunk that the next control frame goes to. */
+static struct outbox_chunk *control_chunk(struct outbox *outbox, struct outbox_pool *pool,
+                                          size_t size)
+{
+    struct outbox_chunk *before = NULL, *chunk = outbox->first;
+
+    for (; chunk != NULL && is_ahead(outbox, chunk); chunk = chunk->next)
+        before = chunk;
+    if (before != NULL && before->kind == CHUNK_CONTROL && before->room >= before->size + size)
+        return before;
+    chunk = chunk_new(pool, size, CHUNK_CONTROL);
+    if (chunk != NULL)
+        chunk_insert(outbox, before, chunk);
+    return chunk;
+}
+
+bool outbox_control(struct outbox *outbox, struct outbox_pool *pool, enum frame_opcode opcode,
+                    struct slice payload, bool *skipped)
+{
+    uint8_t header[FRAME_HEADER_MAX];
+    size_t header_size = frame_write(header, opcode, 0, payload.size);
+    struct held held = {0};
+
+    *skipped = false;
+    if (opcode == FRAME_PING || outbox->pongs >= OUTBOX_PONGS_MAX) {
+        held = control_held(outbox);
+        outbox->pongs = held.pongs;
+    }
+    if (opcode == FRAME_PING && held.pings > 0)
+        return true; /* the peer will answer that one */
+    if (!cut_behind_begun(outbox, pool))
+        return false;
+    struct outbox_chunk *chunk = control_chunk(outbox, pool, header_size + payload.size);
+    if (chunk == NULL)
+        return false;
+    if (opcode == FRAME_PONG && outbox->pongs >= OUTBOX_PONGS_MAX) {
+        remove_newest_pong(outbox, &held);
+        outbox->pongs--;
+        *skipped = true;
+    }
+    chunk_copy(outbox, chunk, header, header_size);
+    chunk_copy(outbox, chunk, payload.data, payload.size);
+    outbox->pongs += opcode == FRAME_PONG;
+    return true;
 }

@@ -2,47 +2,23 @@
  * server/outbox: frames waiting to be written to one socket, in order.
  *
  * What is sent in a turn of the loop is collected in blocks and leaves in one system call at the
- * turn's end. A block comes from a pool of the loop's own, so that steady traffic allocates
- * nothing. A group's frames are one batch that all its members share: an outbox holds a reference
- * to it, and only where a socket did not take it at once. Small ones it copies.
+ * turn's end. A group's frames are one batch that all its members share: an outbox holds a
+ * reference to it, and only where a socket did not take it at once. Small parts it copies.
  */
 #ifndef SERVER_OUTBOX_H
 #define SERVER_OUTBOX_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "server/chunk.h"
 
-#include "base/text.h"
-#include "wire/frame.h"
-
-#define OUTBOX_DIRECT 16384 /* bytes from which a payload is written from where it is */
-
-/* Free blocks, kept for the next turn. Of one loop; its thread only. All zero is empty. */
-struct outbox_pool {
-    struct outbox_chunk *free;
-    unsigned count;
-};
-
-void outbox_pool_free(struct outbox_pool *pool);
-
-/* Frames that several connections get, one behind the other, whole and unmasked. Counted; of one
- * loop, its thread only. */
-struct batch {
-    unsigned references;
-    struct text bytes;
-};
-
-struct batch *batch_new(void);
-struct batch *batch_ref(struct batch *batch);
-void batch_unref(struct batch *batch);
-bool batch_frame(struct batch *batch, enum frame_opcode opcode, uint8_t rsv, struct slice payload);
+#define OUTBOX_DIRECT    16384 /* bytes from which a payload is written from where it is */
+#define OUTBOX_PONGS_MAX 64    /* that wait */
 
 /* Of one connection; its loop's thread only. All zero is empty. */
 struct outbox {
     struct outbox_chunk *first, *last;
     size_t size;    /* bytes that wait */
     size_t written; /* bytes of the first chunk that are out */
+    unsigned pongs; /* that wait, at most: those that left since are still counted */
 };
 
 enum outbox_result {
@@ -51,12 +27,25 @@ enum outbox_result {
     OUTBOX_BROKEN,  /* the line is cut */
 };
 
-/* Append; false without memory, and then nothing was appended. A frame stays whole in one chunk. */
+/* Append; false without memory, and then nothing was appended. */
 bool outbox_frame(struct outbox *outbox, struct outbox_pool *pool, enum frame_opcode opcode,
                   uint8_t rsv, struct slice payload);
+/* Bytes that are of no frame. */
 bool outbox_bytes(struct outbox *outbox, struct outbox_pool *pool, struct slice bytes);
+/* Whole frames of a batch. What it keeps alive is at most four times what they are. */
 bool outbox_batch(struct outbox *outbox, struct outbox_pool *pool, struct batch *batch,
                   size_t offset, size_t size);
+/* A ping or pong: behind the frame that has begun to leave and the control frames that wait, before
+ * all other frames. A ping that waits does for the next one too. Where OUTBOX_PONGS_MAX pongs wait,
+ * the newest of them goes, which `*skipped` tells. False without memory. */
+bool outbox_control(struct outbox *outbox, struct outbox_pool *pool, enum frame_opcode opcode,
+                    struct slice payload, bool *skipped);
+/* A control frame would overtake others, or another one would have to go for it: so let the socket
+ * first take what it can. */
+bool outbox_passes(const struct outbox *outbox);
+
+/* Bytes that wait, but for control frames that overtook others. */
+size_t outbox_data(const struct outbox *outbox);
 
 /* Writes what waits. */
 enum outbox_result outbox_write(struct outbox *outbox, struct outbox_pool *pool, int fd);
@@ -66,10 +55,11 @@ enum outbox_result outbox_write(struct outbox *outbox, struct outbox_pool *pool,
 enum outbox_result outbox_write_frame(struct outbox *outbox, struct outbox_pool *pool, int fd,
                                       enum frame_opcode opcode, uint8_t rsv, struct slice payload,
                                       bool *memory);
-/* The same of whole frames that are part of a batch: what was not taken is a reference to it. */
+/* Writes what waits, then whole frames of a batch. `*taken` bytes of those, whole frames, are out,
+ * or their last frame has begun and its rest waits. What is behind is the caller's to append. */
 enum outbox_result outbox_write_batch(struct outbox *outbox, struct outbox_pool *pool, int fd,
                                       struct batch *batch, size_t offset, size_t size,
-                                      bool *memory);
+                                      size_t *taken, bool *memory);
 
 /* Drops every frame of which nothing is written yet: what is left ends with a whole frame. Bytes
  * that are of no frame stay, written or not. Gives the bytes dropped. */

@@ -66,6 +66,7 @@ static void worker_sweep(struct loop *loop, struct timer *timer)
         worker->trimmed = now;
         compression_trim(worker->compression);
     }
+    outbox_pool_trim(&worker->pool);
     timer_set(worker->timers, timer, now + sweep_ms_of(worker->routing->config));
 }
 

@@ -49,6 +49,12 @@ enum frame_result frame_parse(const uint8_t *data, size_t size, struct frame *fr
 size_t frame_write(uint8_t out[FRAME_HEADER_MAX], enum frame_opcode opcode, uint8_t rsv,
                    uint64_t length);
 
+/* The size of that header. */
+static inline size_t frame_header_size(uint64_t length)
+{
+    return length < 126 ? 2 : length <= UINT16_MAX ? 4 : 10;
+}
+
 /* Ping, pong and close: they may come between the fragments of a message. */
 bool frame_is_control(const struct frame *frame);
 

@@ -1,0 +1,59 @@
+/*
+ * server/batch: frames that several connections get, one behind the other, whole and unmasked.
+ */
+#include "server/batch.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+struct batch *batch_new(void)
+{
+    struct batch *batch = mem_zalloc(sizeof *batch);
+
+    if (batch != NULL)
+        batch->references = 1;
+    return batch;
+}
+
+struct batch *batch_ref(struct batch *batch)
+{
+    batch->references++;
+    return batch;
+}
+
+void batch_unref(struct batch *batch)
+{
+    if (batch == NULL || --batch->references > 0)
+        return;
+    text_free(&batch->bytes);
+    mem_free(batch);
+}
+
+bool batch_frame(struct batch *batch, enum frame_opcode opcode, uint8_t rsv, struct slice payload)
+{
+    uint8_t *out = (uint8_t *)text_reserve(&batch->bytes, FRAME_HEADER_MAX + payload.size);
+
+    if (out == NULL)
+        return false;
+    size_t header = frame_write(out, opcode, rsv, payload.size);
+    if (payload.size > 0)
+        memcpy(out + header, payload.data, payload.size);
+    batch->bytes.size += header + payload.size;
+    return true;
+}
+
+size_t frame_size_at(const uint8_t *data, size_t size)
+{
+    struct frame frame;
+    const char *why;
+
+    if (frame_parse(data, size, &frame, &why) != FRAME_DONE || frame.length > size)
+        return size;
+    return frame.header_size + (size_t)frame.length;
+}
+
+size_t batch_frame_size(const struct batch *batch, size_t offset)
+{
+    return frame_size_at((const uint8_t *)batch->bytes.data + offset, batch->bytes.size - offset);
+}

@@ -1,0 +1,34 @@
+/*
+ * server/batch: frames that several connections get, one behind the other, whole and unmasked.
+ *
+ * A batch is written once and then only pointed at. Whoever writes it goes on to another one once
+ * an outbox refers to it, so that what a slow reader keeps alive does not grow behind its back.
+ */
+#ifndef SERVER_BATCH_H
+#define SERVER_BATCH_H
+
+#include <stdbool.h>
+
+#include "base/text.h"
+#include "wire/frame.h"
+
+/* Counted; of one loop, its thread only. */
+struct batch {
+    unsigned references;
+    bool held;          /* an outbox has referred to it: nothing is added any more */
+    struct batch *next; /* its writer's own */
+    struct text bytes;
+};
+
+struct batch *batch_new(void);
+struct batch *batch_ref(struct batch *batch);
+void batch_unref(struct batch *batch);
+bool batch_frame(struct batch *batch, enum frame_opcode opcode, uint8_t rsv, struct slice payload);
+
+/* The size of the frame that begins there, header included. */
+size_t batch_frame_size(const struct batch *batch, size_t offset);
+
+/* The size of the frame that begins at `data`; `size` if those bytes are none. */
+size_t frame_size_at(const uint8_t *data, size_t size);
+
+#endif
