@@ -41,6 +41,8 @@ static void serve(void)
     static const char format[] = "listen 127.0.0.1:0\nloops 1\npool threads=1\nconsumers %s\n"
                                  "ws /chat/ consumers/chat.so\nws /echo/ consumers/echo.so\n"
                                  "ws /blocking/ tests/plugins/blocking.so\n"
+                                 "compress takeover=on\n"
+                                 "ws /kept/ consumers/echo.so\nws /packed/chat/ consumers/chat.so\n"
                                  "http /static/ dir=%s/consumers/pages\n";
     char here[PATH_MAX], text[3 * PATH_MAX];
     const char *pages = getenv("abs_top_srcdir");
@@ -159,7 +161,8 @@ static bool client_open(int fd, const char *path)
 
     snprintf(request, sizeof request,
              "GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+             "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
              path);
     return client_say(fd, request, strlen(request)) && client_await(fd, "\r\n\r\n");
 }
@@ -190,6 +193,30 @@ static bool way_of_pieces(int fd)
             return false;
     }
     return client_await(fd, "abc");
+}
+
+/* Compressed in and out, each with a window of the connection's own. "\xc1" begins a compressed
+ * text, and stands nowhere in an answer's head. */
+static bool way_of_packed(int fd)
+{
+    /* 600 times "a", by zlib */
+    static const unsigned char frame[] = {0xc1, 0x89, 0,    0,    0,    0,    0x4a, 0x4c,
+                                          0x1c, 0x05, 0xa3, 0x80, 0xfa, 0x00, 0x00};
+
+    return client_open(fd, "/kept/") && client_say(fd, frame, sizeof frame) &&
+           client_await(fd, "\xc1");
+}
+
+/* What is long is compressed for the members of a room. */
+static bool way_of_packed_chat(int fd)
+{
+    unsigned char frame[8 + 400] = {0x81, 0xfe, 400 >> 8, 400 & 0xff};
+
+    memset(frame + 8, 'a', 400);
+    memcpy(frame + 8, "{\"message\":\"", 12);
+    memcpy(frame + 8 + 398, "\"}", 2);
+    return client_open(fd, "/packed/chat/") && client_say(fd, frame, sizeof frame) &&
+           client_await(fd, "\xc1");
 }
 
 static bool way_of_blocking(int fd)
@@ -262,6 +289,18 @@ START_TEST(blocking_survives)
 }
 END_TEST
 
+START_TEST(packed_survive)
+{
+    try_all(way_of_packed);
+}
+END_TEST
+
+START_TEST(packed_chat_survives)
+{
+    try_all(way_of_packed_chat);
+}
+END_TEST
+
 START_TEST(files_survive)
 {
     try_all(way_of_file);
@@ -283,6 +322,8 @@ int main(void)
     tcase_add_test(tcase, chat_survives);
     tcase_add_test(tcase, fragments_survive);
     tcase_add_test(tcase, pieces_survive);
+    tcase_add_test(tcase, packed_survive);
+    tcase_add_test(tcase, packed_chat_survives);
     tcase_add_test(tcase, blocking_survives);
     tcase_add_test(tcase, files_survive);
     tcase_add_test(tcase, pieced_requests_survive);

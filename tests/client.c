@@ -113,6 +113,8 @@ void client_hang_up(struct client *client)
     close(client->fd);
     free(client->room);
     free(client->last);
+    if (client->unpacker != NULL)
+        client->unpacker->free(client->unpacker);
     *client = (struct client){.fd = -1};
 }
 
@@ -423,6 +425,19 @@ void client_close(struct client *client, unsigned code, const char *reason)
     client_frame(client, 0x80 | CLOSE, payload, code == 1005 ? 0 : size + 2);
 }
 
+/* Our server sends what is compressed in one frame. */
+static void unpack(struct client *client, struct received *frame)
+{
+    must(frame->fin && frame->opcode != CONTINUATION, "a compressed fragment");
+
+    struct unpacker *unpacker = client->unpacker;
+    uint8_t *payload = unpacker->unpack(unpacker, frame->payload, frame->size, &frame->size);
+
+    free(client->last);
+    client->last = payload;
+    frame->payload = payload;
+}
+
 struct received client_receive(struct client *client)
 {
     must(client_fill(client, 2) >= 2, "the line ended in place of a frame");
@@ -431,7 +446,10 @@ struct received client_receive(struct client *client)
     size_t size = small, head = small < 126 ? 2 : small == 126 ? 4 : 10;
 
     must((small & 0x80) == 0, "the server masks");
-    must((client->data[0] & 0x70) == 0, "reserved bits");
+    bool packed = (client->data[0] & 0x40) != 0;
+    must((client->data[0] & 0x30) == 0, "reserved bits");
+    must(!packed || (client->unpacker != NULL && (client->data[0] & 0xf) < CLOSE),
+         "what was not agreed to be compressed says that it is");
     must(client_fill(client, head) >= head, "the line ended in a frame");
     if (small >= 126) {
         size = 0;
@@ -440,8 +458,17 @@ struct received client_receive(struct client *client)
     }
     must(client_fill(client, head + size) >= head + size, "the line ended in a frame");
     take(client, head + size);
-    return (struct received){client->last[0] & 0xf, client->last[0] >= 0x80, client->last + head,
-                             size};
+
+    struct received frame = {.opcode = client->last[0] & 0xf,
+                             .fin = client->last[0] >= 0x80,
+                             .packed = packed,
+                             .on_line = size,
+                             .payload = client->last + head,
+                             .size = size};
+
+    if (packed)
+        unpack(client, &frame);
+    return frame;
 }
 
 void client_expect(struct client *client, unsigned opcode, const void *payload, size_t size)

@@ -11,13 +11,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* How compressed frames are read, where compression was agreed on: see deflating.h. */
+struct unpacker {
+    /* Gives bytes that are free'd by the caller; a zero byte follows them. */
+    uint8_t *(*unpack)(struct unpacker *unpacker, const uint8_t *data, size_t size,
+                       size_t *unpacked);
+    void (*free)(struct unpacker *unpacker);
+};
+
 struct client {
     int fd;
     uint8_t *room; /* bytes received, of which those at `data` are not taken yet */
     size_t room_size;
     uint8_t *data;
     size_t size;
-    uint8_t *last; /* what the last answer or frame is made of */
+    uint8_t *last;             /* what the last answer or frame is made of */
+    struct unpacker *unpacker; /* NULL: compression was not agreed on */
 };
 
 /* An answer of HTTP; its strings last until the next one. */
@@ -28,10 +37,12 @@ struct answer {
     size_t size;      /* of the body */
 };
 
-/* A frame; its payload lasts until the next one. */
+/* A frame; its payload, decompressed where it was compressed, lasts until the next one. */
 struct received {
     unsigned opcode;
     bool fin;
+    bool packed;            /* it was compressed... */
+    size_t on_line;         /* ...and its payload was of so many bytes */
     const uint8_t *payload; /* a zero byte behind it */
     size_t size;
 };
