@@ -262,6 +262,31 @@ START_TEST(small_part_does_not_keep_a_large_batch)
 }
 END_TEST
 
+/* Once a batch is referred to, what is written next is in another one. */
+START_TEST(held_batch_does_not_grow)
+{
+    struct batch *batch = batch_new(), *first = batch;
+    size_t size = batch_add(batch, 1, 1000);
+    line_clear(0);
+    batch_go_on(&batch);
+    ck_assert_ptr_eq(batch, first);
+    ck_assert(outbox_batch(&outbox, &pool, batch, 0, size));
+    mem_fail_at(1);
+    batch_go_on(&batch);
+    mem_fail_at(0);
+    ck_assert_ptr_eq(batch, first); /* better that than to lose a message */
+    batch_go_on(&batch);
+    ck_assert_ptr_ne(batch, first);
+    size = batch_add(batch, 2, 1000);
+    ck_assert(outbox_batch(&outbox, &pool, batch, 0, size));
+    batch_go_on(&batch);
+    batch_unref_all(batch);
+    write_all();
+    ck_assert_uint_eq(line_frames(0), 2);
+    finish();
+}
+END_TEST
+
 /* Of a batch that the socket took nearly all of, the rest is little. */
 START_TEST(last_bytes_do_not_keep_a_batch)
 {
@@ -495,6 +520,7 @@ int main(void)
     tcase_add_test(tcase, members_share_a_batch);
     tcase_add_test(tcase, small_parts_of_batches_cost_what_they_are);
     tcase_add_test(tcase, small_part_does_not_keep_a_large_batch);
+    tcase_add_test(tcase, held_batch_does_not_grow);
     tcase_add_test(tcase, last_bytes_do_not_keep_a_batch);
     tcase_add_test(tcase, mixed_output_costs_about_what_it_is);
     tcase_add_test(tcase, dropping_ends_with_a_whole_frame);

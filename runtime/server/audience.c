@@ -48,7 +48,7 @@ static void dialect_free(struct dialect *dialect)
 {
     if (dialect == NULL)
         return;
-    batch_unref(dialect->batch);
+    batch_unref_all(dialect->batch);
     mem_free(dialect);
 }
 
@@ -56,7 +56,7 @@ void audience_free(struct audience *audience)
 {
     for (unsigned i = 0; i < sizeof audience->dialects / sizeof *audience->dialects; i++)
         dialect_free(audience->dialects[i]);
-    batch_unref(audience->batch);
+    batch_unref_all(audience->batch);
     generation_unref(audience->generation);
     routing_unref(audience->routing);
     mem_free(audience);
@@ -119,6 +119,7 @@ static void dialect_write(struct dialect *dialect, struct worker *worker, unsign
                           const struct compress_config *config, const struct passage *plain,
                           struct passage *passage)
 {
+    batch_go_on(&dialect->batch);
     struct batch *batch = dialect->batch;
     size_t before = batch->bytes.size;
 

@@ -28,7 +28,7 @@ struct showing {
     const struct sluice_handler *handler; /* NULL: it has none, and that was said */
     bool known;                           /* the handler was looked up */
     bool done;                            /* its broadcast handler has run, and sent: */
-    struct passage plain;                 /* in the audience's batch */
+    struct passage plain;                 /* in a batch of the audience */
 };
 
 struct dialect;
@@ -39,7 +39,7 @@ struct audience {
     struct mount *mount;
     struct routing *routing; /* references: a member may leave while others are served */
     struct generation *generation;
-    struct batch *batch;
+    struct batch *batch;         /* the newest of them */
     struct dialect *dialects[8]; /* by bits of the window, from 8 on; NULL: not needed yet */
     struct showing showings[AUDIENCE_SHOWINGS];
 };

@@ -30,6 +30,26 @@ void batch_unref(struct batch *batch)
     mem_free(batch);
 }
 
+void batch_go_on(struct batch **batch)
+{
+    struct batch *next;
+
+    if (!(*batch)->held || (next = batch_new()) == NULL)
+        return;
+    next->next = *batch;
+    *batch = next;
+}
+
+void batch_unref_all(struct batch *batch)
+{
+    while (batch != NULL) {
+        struct batch *before = batch->next;
+
+        batch_unref(batch);
+        batch = before;
+    }
+}
+
 bool batch_frame(struct batch *batch, enum frame_opcode opcode, uint8_t rsv, struct slice payload)
 {
     uint8_t *out = (uint8_t *)text_reserve(&batch->bytes, FRAME_HEADER_MAX + payload.size);

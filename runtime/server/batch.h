@@ -1,8 +1,8 @@
 /*
  * server/batch: frames that several connections get, one behind the other, whole and unmasked.
  *
- * A batch is written once and then only pointed at. Whoever writes it goes on to another one once
- * an outbox refers to it, so that what a slow reader keeps alive does not grow behind its back.
+ * Once an outbox refers to a batch, its writer goes on in another one: what a slow reader keeps
+ * alive does not grow.
  */
 #ifndef SERVER_BATCH_H
 #define SERVER_BATCH_H
@@ -16,13 +16,19 @@
 struct batch {
     unsigned references;
     bool held;          /* an outbox has referred to it: nothing is added any more */
-    struct batch *next; /* its writer's own */
+    struct batch *next; /* its writer's own: the one before */
     struct text bytes;
 };
 
 struct batch *batch_new(void);
 struct batch *batch_ref(struct batch *batch);
 void batch_unref(struct batch *batch);
+
+/* Before a writer adds to its batch: begins another one if that is held, and keeps both. */
+void batch_go_on(struct batch **batch);
+/* The writer is done with all of them. */
+void batch_unref_all(struct batch *batch);
+
 bool batch_frame(struct batch *batch, enum frame_opcode opcode, uint8_t rsv, struct slice payload);
 
 /* The size of the frame that begins there, header included. */

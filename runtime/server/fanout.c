@@ -200,25 +200,31 @@ static struct showing *showing_of(struct audience *audience, struct conn *conn,
 
 /* ---- Members -------------------------------------------------------------------------------- */
 
+/* Its handler runs, and what it sends stands behind what others have sent. */
+static void show_first(struct conn *conn, struct audience *audience, struct showing *showing,
+                       const struct arrival *arrival)
+{
+    struct passage *plain = &showing->plain;
+
+    showing->done = true;
+    batch_go_on(&audience->batch);
+    plain->batch = audience->batch;
+    plain->offset = plain->batch->bytes.size;
+    broadcast_run(conn, showing->handler, arrival->content, plain->batch, &plain->frames);
+    plain->size = plain->batch->bytes.size - plain->offset;
+}
+
 static void show_broadcast(struct conn *conn, struct audience *audience, unsigned index,
                            const struct arrival *arrival, struct passage *waiting)
 {
     struct showing *showing = &audience->showings[index];
-    struct batch *batch = audience->batch;
 
     if (conn->state != CONN_OPEN) {
         mount_drop(conn->mount, DROP_EARLY, (struct slice){0});
         return;
     }
-    if (!showing->done) {
-        struct passage *plain = &showing->plain;
-
-        showing->done = true;
-        plain->batch = batch;
-        plain->offset = batch->bytes.size;
-        broadcast_run(conn, showing->handler, arrival->content, batch, &plain->frames);
-        plain->size = batch->bytes.size - plain->offset;
-    }
+    if (!showing->done)
+        show_first(conn, audience, showing, arrival);
     audience_show(audience, index, conn, waiting);
 }
 
