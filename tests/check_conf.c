@@ -523,43 +523,6 @@ START_TEST(many_mounts_are_compared_in_time)
 }
 END_TEST
 
-/* ---- The table as text ---- */
-
-/* Between the two marks of the page, which are comments of its own. */
-static struct slice part_between(const struct text *page, const char *begin, const char *end)
-{
-    const char *from = strstr(page->data, begin), *to;
-
-    ck_assert_msg(from != NULL, "the page has no %s", begin);
-    from += strlen(begin);
-    to = strstr(from, end);
-    ck_assert_msg(to != NULL, "the page has no %s", end);
-    return (struct slice){from, (size_t)(to - from)};
-}
-
-START_TEST(the_page_has_the_table_of_the_program)
-{
-    const char *srcdir = getenv("srcdir");
-    struct text page = {0}, table = {0};
-    char path[4096];
-    FILE *file;
-
-    snprintf(path, sizeof path, "%s/docs/routing-conf.md", srcdir != NULL ? srcdir : ".");
-    file = fopen(path, "rb");
-    ck_assert_msg(file != NULL, "cannot open %s", path);
-    for (int byte; (byte = getc(file)) != EOF;)
-        text_add_byte(&page, (char)byte);
-    fclose(file);
-    ck_assert_ptr_nonnull(page.data);
-    config_describe(&table);
-    ck_assert_msg(slice_equal(part_between(&page, "<!-- table -->\n\n", "\n<!-- end -->"),
-                              (struct slice){table.data, table.size}),
-                  "put this into docs/routing-conf.md:\n%s", table.data);
-    text_free(&page);
-    text_free(&table);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("conf");
@@ -588,7 +551,6 @@ int main(void)
     tcase_add_test(tests, a_file_cut_anywhere_is_read);
     tcase_add_test(tests, each_byte_may_be_any);
     tcase_add_test(tests, many_mounts_are_compared_in_time);
-    tcase_add_test(tests, the_page_has_the_table_of_the_program);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -1,6 +1,6 @@
 /*
- * tests/check_conf_settings: the settings of routing.conf: their defaults, units and bounds, and
- * for which mounts they hold.
+ * tests/check_conf_settings: the settings of routing.conf: their defaults, units and bounds, for
+ * which mounts they hold, and what the pages say of them.
  */
 #include <check.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "conf/config.h"
+#include "conf/directive.h"
 
 /* A config that must be good, and without a warning. */
 static struct config *parse(const char *text)
@@ -328,6 +329,70 @@ START_TEST(what_a_stop_and_a_backlog_do_is_chosen)
 }
 END_TEST
 
+/* ---- The pages ---- */
+
+static struct text read_page(const char *name)
+{
+    const char *srcdir = getenv("srcdir");
+    struct text page = {0};
+    char path[4096];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/docs/%s", srcdir != NULL ? srcdir : ".", name);
+    file = fopen(path, "rb");
+    ck_assert_msg(file != NULL, "cannot open %s", path);
+    for (int byte; (byte = getc(file)) != EOF;)
+        text_add_byte(&page, (char)byte);
+    fclose(file);
+    ck_assert_ptr_nonnull(page.data);
+    return page;
+}
+
+/* Between the two marks of the page, which are comments of its own. */
+static struct slice part_between(const struct text *page, const char *begin, const char *end)
+{
+    const char *from = strstr(page->data, begin), *to;
+
+    ck_assert_msg(from != NULL, "the page has no %s", begin);
+    from += strlen(begin);
+    to = strstr(from, end);
+    ck_assert_msg(to != NULL, "the page has no %s", end);
+    return (struct slice){from, (size_t)(to - from)};
+}
+
+START_TEST(the_page_has_the_table_of_the_program)
+{
+    struct text page = read_page("routing-conf.md"), table = {0};
+
+    config_describe(&table);
+    ck_assert_msg(slice_equal(part_between(&page, "<!-- table -->\n\n", "\n<!-- end -->"),
+                              (struct slice){table.data, table.size}),
+                  "put this into docs/routing-conf.md:\n%s", table.data);
+    text_free(&page);
+    text_free(&table);
+}
+END_TEST
+
+/* Each in a row of its own that begins with its name and its default. */
+START_TEST(the_page_of_limits_has_them_all)
+{
+    static const char *const names[] = {"server", "limits", "compress", "pool"};
+    struct text page = read_page("limits.md");
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct directive *directive = directive_find(slice_of(names[i]));
+
+        for (const struct setting *s = directive->settings; s->name != NULL; s++) {
+            char row[200];
+
+            snprintf(row, sizeof row, "\n| `%s %s` | %s", names[i], s->name, s->standard);
+            ck_assert_msg(strstr(page.data, row) != NULL, "docs/limits.md has no%s", row);
+        }
+    }
+    text_free(&page);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("conf/settings");
@@ -348,6 +413,8 @@ int main(void)
     tcase_add_test(tests, compression_holds_for_the_mounts_below);
 #endif
     tcase_add_test(tests, what_a_stop_and_a_backlog_do_is_chosen);
+    tcase_add_test(tests, the_page_has_the_table_of_the_program);
+    tcase_add_test(tests, the_page_of_limits_has_them_all);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
