@@ -35,21 +35,27 @@ void mount_apply_limits(struct parser *parser, const struct line *line)
     note_default(parser, line);
 }
 
+static void report_no_compression(struct parser *parser, const struct line *line)
+{
+    const struct word *word = line->count > 0 ? &line->words[0] : line->name;
+
+    parser_error(parser, word->place,
+                 "it was configured with --without-deflate: build it without that\n"
+                 "zlib is then needed: zlib1g-dev on Debian",
+                 "this sluice was built without compression");
+}
+
 /* `compress level=6` means on. */
 void mount_apply_compress(struct parser *parser, const struct line *line)
 {
     struct compress_config *compress =
         in_mount(parser) ? &parser->mount->compress : &parser->compress;
-    const struct word *word = line->count > 0 ? &line->words[0] : line->name;
 
     compress->on = line->count == 0 || line->number != 0;
     line_store(line, compress);
     note_default(parser, line);
     if (compress->on && !CAN_COMPRESS)
-        parser_error(parser, word->place,
-                     "it was configured with --without-deflate: build it without that\n"
-                     "zlib is then needed: zlib1g-dev on Debian",
-                     "this sluice was built without compression");
+        report_no_compression(parser, line);
 }
 
 static void release_origins(void *origins)
