@@ -60,6 +60,27 @@ START_TEST(many_messages_in_one_piece)
 }
 END_TEST
 
+/* In a turn 256 frames are taken of a connection: what ends just there ends nothing. */
+START_TEST(messages_that_fill_a_turn)
+{
+    uint8_t bytes[260 * 8];
+    struct client client;
+
+    serve(ECHO);
+    client = client_open("/echo/");
+    for (int many = 252; many <= 260; many++) {
+        size_t size = 0;
+
+        for (int i = 0; i < many; i++)
+            size += frame_bytes(bytes + size, 0x80 | TEXT, "x", 1);
+        client_send(&client, bytes, size);
+        for (int i = 0; i < many; i++)
+            client_expect_text(&client, "x");
+    }
+    client_leave(&client);
+}
+END_TEST
+
 START_TEST(messages_byte_by_byte)
 {
     uint8_t bytes[700];
@@ -383,6 +404,7 @@ int main(void)
 
     tcase_add_test(tcase, messages_of_all_sizes_come_back);
     tcase_add_test(tcase, many_messages_in_one_piece);
+    tcase_add_test(tcase, messages_that_fill_a_turn);
     tcase_add_test(tcase, messages_byte_by_byte);
     tcase_add_test(tcase, message_in_fragments);
     tcase_add_test(tcase, text_is_checked_across_fragments);

@@ -416,6 +416,26 @@ static enum message_result receive(struct message_reader *reader, const struct t
     return result;
 }
 
+START_TEST(frames_are_counted)
+{
+    static const struct sent sent[] = {FRAME(0x82, "one"), FRAME(0x01, "t"),    FRAME(0x89, "ping"),
+                                       FRAME(0x00, ""),    FRAME(0x80, "hree"), {.first = 0}};
+    static const unsigned frames[] = {1, 1, 3}; /* of the message, the ping in the second, it */
+    struct message_reader reader = {0};
+    struct message message;
+    struct text text = {0};
+
+    add_sent(&text, sent);
+    uint8_t *data = (uint8_t *)text.data;
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_int_ne(message_next(&reader, &limits, &data, &text.size, &message), MESSAGE_MORE);
+        ck_assert_uint_eq(message.frames, frames[i]);
+    }
+    message_reader_free(&reader);
+    text_free(&text);
+}
+END_TEST
+
 START_TEST(large_messages)
 {
     static const size_t chunks[] = {1000, 32 * 1024, 100 * 1000, 512 * 1024, 2 * MIB};
@@ -629,6 +649,7 @@ int main(void)
     tcase_add_loop_test(tcase, streams, 0, sizeof cases / sizeof *cases);
     tcase_add_test(tcase, close_codes);
     tcase_add_loop_test(tcase, faults_do_not_wait, 0, sizeof early / sizeof *early);
+    tcase_add_test(tcase, frames_are_counted);
     tcase_add_test(tcase, large_messages);
     tcase_add_test(tcase, large_fragments);
     tcase_add_test(tcase, a_wrong_byte_that_was_received_directly);

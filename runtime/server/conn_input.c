@@ -15,7 +15,8 @@
 #include "server/http_body.h"
 
 enum {
-    TURN_MESSAGES = 256,   /* taken from one connection in a turn, to be fair to the others */
+    TURN_FRAMES = 256,     /* taken from one connection in a turn, to be fair to the others */
+    FRAME_WORTH = 8192,    /* bytes of a message that are as much work as one frame more */
     EARLY_MAX = 64 * 1024, /* bytes kept that a client sends before the handshake's answer */
 };
 
@@ -60,8 +61,14 @@ static void peer_closed(struct conn *conn, const struct message *message)
     conn_end(conn, true); /* bytes that still come would reset a line that is closed at once */
 }
 
-/* True: something was taken. */
-static bool take_message(struct conn *conn, uint8_t **data, size_t *size)
+/* How much was taken, in frames. A message may be much larger than what came of it. */
+static unsigned taken_of(const struct message *message)
+{
+    return message->frames + (unsigned)(message->size / FRAME_WORTH);
+}
+
+/* How much was taken; 0: nothing. */
+static unsigned take_message(struct conn *conn, uint8_t **data, size_t *size)
 {
     const struct limits_config *limits = conn_limits(conn);
     const struct message_limits bounds = {limits->message, limits->fragments};
@@ -75,7 +82,7 @@ static bool take_message(struct conn *conn, uint8_t **data, size_t *size)
             conn->message_since = 0;
         else if (conn->message_since == 0)
             conn->message_since = now;
-        return false;
+        return 0;
     case MESSAGE_TEXT:
     case MESSAGE_BINARY:
         conn->message_since = 0;
@@ -83,20 +90,20 @@ static bool take_message(struct conn *conn, uint8_t **data, size_t *size)
         conn->messages_in++;
         if (conn->state == CONN_OPEN)
             dispatch_message(conn, result == MESSAGE_BINARY, message.data, message.size);
-        return true;
+        return taken_of(&message);
     case MESSAGE_PING:
         conn_send(conn, FRAME_PONG, (struct slice){(const char *)message.data, message.size});
-        return true;
+        return 1;
     case MESSAGE_PONG:
-        return true;
+        return 1;
     case MESSAGE_CLOSE:
         peer_closed(conn, &message);
-        return false;
+        return 0;
     case MESSAGE_FAULT:
         conn_fail(conn, message.code, message.why);
-        return false;
+        return 0;
     }
-    return false;
+    return 0;
 }
 
 static bool take_request(struct conn *conn, uint8_t **data, size_t *size)
@@ -124,20 +131,24 @@ static bool take_request(struct conn *conn, uint8_t **data, size_t *size)
     return true;
 }
 
-/* Takes what can be taken now; what is left over stays with the caller. */
+/* Takes what can be taken now; what is left over stays with the caller. Only where something is
+ * left is there more: it is that which is taken up again. */
 static void conn_take(struct conn *conn, uint8_t **data, size_t *size)
 {
+    unsigned taken = 0;
+
     conn->more = false;
-    for (unsigned taken = 0; conn_hears(conn); taken++) {
-        if (taken == TURN_MESSAGES) {
+    while (conn_hears(conn)) {
+        if (taken >= TURN_FRAMES && *size > 0) {
             conn->more = true;
             conn_ready(conn);
             return;
         }
-        bool took = conn->state == CONN_REQUEST ? take_request(conn, data, size)
-                                                : take_message(conn, data, size);
-        if (!took)
+        unsigned took = conn->state == CONN_REQUEST ? take_request(conn, data, size)
+                                                    : take_message(conn, data, size);
+        if (took == 0)
             return;
+        taken += took;
     }
 }
 

@@ -141,7 +141,7 @@ static enum message_result finish_message(enum frame_opcode opcode, const uint8_
 {
     if (opcode == FRAME_CLOSE)
         return finish_close(payload, size, message);
-    *message = (struct message){.data = payload, .size = size};
+    *message = (struct message){.data = payload, .size = size, .frames = 1};
     if (opcode == FRAME_PING)
         return MESSAGE_PING;
     if (opcode == FRAME_PONG)
@@ -340,7 +340,10 @@ static enum message_result finish_frame(struct message_reader *reader, struct me
     partial->opcode = FRAME_CONTINUATION;
     if (content->compressed)
         inflate_end(reader->deflate);
-    return finish_message(opcode, content_bytes(content), content->size, message);
+    enum message_result result =
+        finish_message(opcode, content_bytes(content), content->size, message);
+    message->frames = partial->fragments;
+    return result;
 }
 
 static enum message_result take_fresh(struct message_partial *partial, struct message *message)

@@ -35,7 +35,8 @@ struct message {
      * been compressed, on any that has the same deflate_shared. */
     const uint8_t *data;
     size_t size;
-    uint16_t code; /* of MESSAGE_CLOSE (1005: none came) and MESSAGE_FAULT (1002, 1007, ...) */
+    unsigned frames; /* that it came in, pings and such between not counted */
+    uint16_t code;   /* of MESSAGE_CLOSE (1005: none came) and MESSAGE_FAULT (1002, 1007, ...) */
     const char *why;
 };
 
