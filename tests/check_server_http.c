@@ -174,6 +174,144 @@ START_TEST(large_file_to_a_slow_client)
 }
 END_TEST
 
+static void ask_range(struct client *client, const char *path, const char *range)
+{
+    char request[512];
+
+    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\n" HOST "Range: %s" END, path, range);
+    client_say(client, request);
+}
+
+START_TEST(ranges_are_sent)
+{
+    struct client client;
+
+    put_pages();
+    put_file("pages/digits", "0123456789");
+    serve(CONF);
+    client = client_dial();
+    ask_range(&client, "/static/digits", "bytes=3-5");
+
+    struct answer answer = client_answer(&client);
+
+    ck_assert_uint_eq(answer.status, 206);
+    ck_assert_str_eq(answer.body, "345");
+    ck_assert_str_eq(answer_field(&answer, "Content-Range"), "bytes 3-5/10");
+    ask_range(&client, "/static/digits", "bytes=-1");
+    ck_assert_str_eq(client_answer(&client).body, "9");
+    ask_range(&client, "/static/digits", "bytes=7-");
+    ck_assert_str_eq(client_answer(&client).body, "789");
+    ask_range(&client, "/static/digits", "bytes=10-");
+    answer = client_answer(&client);
+    ck_assert_uint_eq(answer.status, 416);
+    ck_assert_str_eq(answer_field(&answer, "Content-Range"), "bytes */10");
+    ask_range(&client, "/static/empty.css", "bytes=-1");
+    ck_assert_uint_eq(client_answer(&client).status, 200);
+    ask_range(&client, "/static/nothing", "bytes=-1");
+    ck_assert_uint_eq(client_answer(&client).status, 404);
+    client_hang_up(&client);
+    log_wait(" http.request ", "status=206", "bytes=3");
+}
+END_TEST
+
+START_TEST(resumed_only_where_it_is_the_same)
+{
+    struct client client = {0};
+    char request[512], tag[100] = "W";
+
+    serve_pages();
+    while (tag[0] == 'W') { /* until it can't change unseen any more */
+        struct answer answer = client_ask(&client, "GET /one HTTP/1.1\r\n" HOST "\r\n", true);
+
+        snprintf(tag, sizeof tag, "%s", answer_field(&answer, "ETag"));
+        client_hang_up(&client);
+    }
+    client = client_dial();
+    snprintf(request, sizeof request,
+             "GET /one HTTP/1.1\r\n" HOST "Range: bytes=3-\r\nIf-Range: %s" END, tag);
+    client_say(&client, request);
+    ck_assert_str_eq(client_answer(&client).body, "one");
+    put_file("pages/one.html", "<p>two");
+    client_say(&client, request);
+    ck_assert_str_eq(client_answer(&client).body, "<p>two");
+    snprintf(request, sizeof request, "GET /one HTTP/1.1\r\n" HOST "If-None-Match: %s" END, tag);
+    client_say(&client, request);
+    ck_assert_uint_eq(client_answer(&client).status, 200);
+    snprintf(request, sizeof request, "GET /one HTTP/1.1\r\n" HOST "If-Match: %s" END, tag);
+    client_say(&client, request);
+    ck_assert_uint_eq(client_answer(&client).status, 412);
+    client_hang_up(&client);
+}
+END_TEST
+
+/* Takes one part off the beginning of a body of several. */
+static const char *take_part(const char *body, const char *range, const void *content, size_t size)
+{
+    char expected[100];
+    const char *data = strstr(body, "\r\n\r\n");
+
+    ck_assert_ptr_nonnull(data);
+    snprintf(expected, sizeof expected, "\r\nContent-Range: bytes %s\r\n", range);
+    const char *found = strstr(body, expected);
+    ck_assert_msg(found != NULL && found < data, "%s", range);
+    ck_assert(memcmp(data + 4, content, size) == 0);
+    return data + 4 + size;
+}
+
+/* Each part more than a socket takes at once. */
+START_TEST(several_ranges_to_a_slow_client)
+{
+    enum { SIZE = 12 * 1024 * 1024 };
+    char *content = malloc(SIZE);
+    struct client slow;
+
+    for (size_t i = 0; i < SIZE; i++)
+        content[i] = (char)('!' + i * 2654435761u % 90);
+    put_pages();
+    put_bytes("pages/large.bin", content, SIZE);
+    serve(CONF);
+    slow = client_dial_narrow();
+    ask_range(&slow, "/static/large.bin", "bytes=8388608-12582911,1-4194304,5000000-5000000");
+    client_say(&slow, "GET /one HTTP/1.1\r\n" HOST "\r\n");
+    client_fill(&slow, 1);
+    ck_assert_uint_eq(ask_for("/one"), 200);
+
+    struct answer answer = client_answer(&slow);
+    const char *body = answer.body;
+
+    ck_assert_uint_eq(answer.status, 206);
+    ck_assert_ptr_nonnull(strstr(answer_field(&answer, "Content-Type"), "multipart/byteranges;"));
+    body = take_part(body, "8388608-12582911/12582912", content + 8388608, 4194304);
+    body = take_part(body, "1-4194304/12582912", content + 1, 4194304);
+    body = take_part(body, "5000000-5000000/12582912", content + 5000000, 1);
+    ck_assert_ptr_eq(strstr(body, "--\r\n") + 4, answer.body + answer.size);
+    ck_assert_str_eq(client_answer(&slow).body, "<p>one");
+    client_hang_up(&slow);
+    AWAIT(server_files("large.bin") == 0);
+    free(content);
+}
+END_TEST
+
+START_TEST(several_ranges_and_the_end)
+{
+    struct client client;
+
+    put_pages();
+    put_file("pages/digits", "0123456789");
+    serve(CONF);
+    client = client_dial();
+    client_say(&client, "GET /static/digits HTTP/1.1\r\n" HOST
+                        "Connection: close\r\nRange: bytes=0-1,4-5" END);
+
+    struct answer answer = client_answer(&client);
+
+    ck_assert_uint_eq(answer.status, 206);
+    ck_assert_ptr_nonnull(strstr(answer.body, "\r\n\r\n45\r\n--"));
+    client_expect_end(&client);
+    client_hang_up(&client);
+}
+END_TEST
+
 START_TEST(file_that_nobody_reads)
 {
     struct client client;
@@ -392,6 +530,10 @@ int main(void)
     tcase_add_test(tcase, unchanged_file_is_304);
     tcase_add_test(tcase, nothing_but_the_directory_is_served);
     tcase_add_test(tcase, large_file_to_a_slow_client);
+    tcase_add_test(tcase, ranges_are_sent);
+    tcase_add_test(tcase, resumed_only_where_it_is_the_same);
+    tcase_add_test(tcase, several_ranges_to_a_slow_client);
+    tcase_add_test(tcase, several_ranges_and_the_end);
     tcase_add_test(tcase, file_that_nobody_reads);
     tcase_add_test(tcase, file_that_changes_is_served_as_it_is);
 

@@ -240,6 +240,25 @@ static bool way_of_pieced_request(int fd)
            client_say(fd, two, strlen(two)) && client_await(fd, "404 Not Found\n");
 }
 
+/* Some of it, and then the rest, which the head has to be kept for. */
+static bool way_of_body(int fd)
+{
+    static const char one[] = "POST /static/none HTTP/1.1\r\nHost: x\r\n"
+                              "Transfer-Encoding: chunked\r\n\r\n5\r\nhel",
+                      two[] = "lo\r\n0\r\n\r\n";
+
+    return client_say(fd, one, strlen(one)) && usleep(2000) == 0 &&
+           client_say(fd, two, strlen(two)) && client_await(fd, "405 Method Not Allowed\n");
+}
+
+static bool way_of_ranges(int fd)
+{
+    static const char request[] = "GET /static/chat.js HTTP/1.1\r\nHost: x\r\n"
+                                  "Range: bytes=0-9,20-29\r\nConnection: close\r\n\r\n";
+
+    return client_say(fd, request, strlen(request)) && client_await(fd, "--\r\n");
+}
+
 static bool go(bool (*way)(int fd), unsigned patience_ms)
 {
     int fd = client_connect(patience_ms);
@@ -313,6 +332,18 @@ START_TEST(pieced_requests_survive)
 }
 END_TEST
 
+START_TEST(bodies_survive)
+{
+    try_all(way_of_body);
+}
+END_TEST
+
+START_TEST(ranges_survive)
+{
+    try_all(way_of_ranges);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("server_memory");
@@ -327,6 +358,8 @@ int main(void)
     tcase_add_test(tcase, blocking_survives);
     tcase_add_test(tcase, files_survive);
     tcase_add_test(tcase, pieced_requests_survive);
+    tcase_add_test(tcase, bodies_survive);
+    tcase_add_test(tcase, ranges_survive);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
