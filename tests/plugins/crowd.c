@@ -5,6 +5,7 @@
  * for all, "tell" by each, "mixed" is one and the other by turns, "big" is a long say, "go" makes
  * those leave who were opened for it ("?discard=N", "?close=N": at event N), and those in who were
  * not accepted before ("?accept=N"); "some" is a say to all and a say to all others by turns.
+ * "number N" sends one big event with that number.
  *
  * Must be seen: each member gets each event as [FROM,N], those of one sender in order, whichever
  * kind they are; "name" comes to all with the option of each one's own mount; who leaves harms
@@ -41,6 +42,10 @@ static void on_receive(sluice_conn *ws, const sluice_message *message)
     char kind[16];
     unsigned from, count;
 
+    if (sscanf(message->data, "number %u", &count) == 1) {
+        sluice_group_send("crowd", "{type: 'crowd.big', from: 0, n: %u}", count);
+        return;
+    }
     if (sscanf(message->data, "send %15s %u %u", kind, &from, &count) != 3) {
         sluice_send(ws, message);
         return;
@@ -71,8 +76,10 @@ SLUICE_BROADCAST(crowd_name, ws, event)
 
 SLUICE_BROADCAST(crowd_big, ws, event)
 {
-    static const char bytes[10000];
+    char bytes[10000] = {0};
 
+    snprintf(bytes, sizeof(bytes), "[%lld,%lld]", sluice_int(event, "from", -1),
+             sluice_int(event, "n", -1));
     sluice_send_bytes(ws, bytes, sizeof(bytes));
 }
 

@@ -1,6 +1,6 @@
 /*
- * flood: sends as many messages of as many bytes as it is asked for: "COUNT SIZE"; any other
- * message comes back.
+ * flood: sends as many messages of as many bytes as it is asked for: "COUNT SIZE", each beginning
+ * with its number, from 0; "close" makes it close with 4000; any other message comes back.
  *
  * Must be seen: a client that does not read is closed with 1013 once `limits backlog` waits for it,
  * others notice nothing; the trace "disconnect CODE" comes once for each.
@@ -8,6 +8,7 @@
 #include <sluice/sluice.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "trace.h"
 
@@ -16,13 +17,19 @@ static void on_receive(sluice_conn *ws, const sluice_message *message)
     unsigned count, size;
     char *bytes;
 
+    if (strcmp(message->data, "close") == 0) {
+        sluice_close(ws, 4000, NULL);
+        return;
+    }
     if (sscanf(message->data, "%u %u", &count, &size) != 2) {
         sluice_send(ws, message);
         return;
     }
     bytes = (char *)calloc(size, 1);
-    for (; bytes != NULL && count > 0; count--)
+    for (unsigned n = 0; bytes != NULL && n < count; n++) {
+        snprintf(bytes, size, "%u", n);
         sluice_send_bytes(ws, bytes, size);
+    }
     free(bytes);
 }
 
