@@ -115,7 +115,7 @@ static void hurry_run(struct loop *loop, struct timer *timer)
 {
     (void)loop;
     struct process *process = (struct process *)((char *)timer - offsetof(struct process, hurry));
-    server_stop(process->server, true);
+    server_cut(process->server);
 }
 
 /* What still runs is a callback that does not end. */
@@ -125,12 +125,13 @@ static void give_up_run(struct loop *loop, struct timer *timer)
     loop_stop(loop);
 }
 
-static void stop(struct process *process, const char *why, uint32_t grace)
+/* `grace`: ms until lines are cut; over `pace` of them the closing of connections is spread. */
+static void stop(struct process *process, const char *why, uint32_t grace, uint32_t pace)
 {
     uint64_t now = loop_now(process->loop);
 
     if (process->stopping) { /* a second signal hurries it */
-        server_stop(process->server, true);
+        server_cut(process->server);
         return;
     }
     process->stopping = true;
@@ -139,7 +140,15 @@ static void stop(struct process *process, const char *why, uint32_t grace)
               LOG_INT("connections", atomic_load(&process->server->open)));
     timer_set(process->timers, &process->hurry, now + grace);
     timer_set(process->timers, &process->give_up, process->stop_at);
-    server_stop(process->server, false);
+    server_stop(process->server, pace);
+}
+
+/* Those that are closed last have time for their closing handshake, too. */
+static uint32_t pace_of(const struct process *process)
+{
+    uint32_t pace = process->server->routing->config->server.pace, most = process->stop_ms / 2;
+
+    return pace < most ? pace : most;
 }
 
 static void on_signal(evutil_socket_t signal, short what, void *context)
@@ -147,12 +156,13 @@ static void on_signal(evutil_socket_t signal, short what, void *context)
     (void)what;
     struct process *process = context;
     uint32_t most = process->stop_ms - process->stop_ms / 5; /* the rest is for cutting lines */
+    uint32_t pace = pace_of(process);
     if (signal == SIGHUP && !process->stopping)
         reload(process);
     else if (signal == SIGTERM)
-        stop(process, "SIGTERM", most);
+        stop(process, "SIGTERM", most, pace);
     else if (signal == SIGINT)
-        stop(process, "SIGINT", most < HURRY_MS ? most : HURRY_MS);
+        stop(process, "SIGINT", most < HURRY_MS ? most : HURRY_MS, 0);
 }
 
 /* ---- The whole ------------------------------------------------------------------------------ */

@@ -73,7 +73,7 @@ static void serve(void)
 
 static void stop(void)
 {
-    server_stop(server, false);
+    server_stop(server, 0);
     for (int i = 0; i < 500 && !atomic_load(&stopped); i++)
         usleep(10000);
     ck_assert(atomic_load(&stopped));

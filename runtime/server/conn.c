@@ -138,6 +138,12 @@ void conn_gone(struct conn *conn)
     conn_ready(conn);
 }
 
+/* What a stop closes with: is there a server to come back to? */
+static uint16_t stop_code(const struct conn *conn)
+{
+    return conn->worker->routing->config->server.restarts ? 1012 : 1001;
+}
+
 /* Nothing goes in or out any more: disconnect, once. The line may still be there, for the peer to
  * read our last words, and a peer that takes its time with that keeps nobody waiting. */
 static void conn_leave(struct conn *conn)
@@ -146,7 +152,7 @@ static void conn_leave(struct conn *conn)
         return;
     conn->disconnected = true;
     if (conn->stopping && conn->code == 1006)
-        conn->code = 1001;
+        conn->code = stop_code(conn);
     group_leave_all(conn);
     alarm_remove_all(conn);
     dispatch_drop_events(conn);
@@ -231,7 +237,7 @@ void conn_stop(struct conn *conn, bool now)
     else if (conn->state == CONN_CONNECTING)
         http_deny(conn, 503, SLICE("The server stops\n"));
     else
-        conn_close(conn, 1001, SLICE("the server stops"));
+        conn_close(conn, stop_code(conn), SLICE("the server stops"));
 }
 
 void conn_cut(struct conn *conn, const char *why)

@@ -61,7 +61,8 @@ struct conn {
     bool pinged : 1;       /* a ping is out and nothing came since */
     bool more : 1;         /* there is more to be read, left for the next turn to be fair */
     bool served : 1;       /* a request was answered on it before this one */
-    bool stopping : 1;     /* the server stops, which is why it ends */
+    bool told : 1;         /* the server stops: it was its turn to end... */
+    bool stopping : 1;     /* ...which is why it ends */
     bool is_unix;  /* no bit field: a callback on the pool reads it, while the loop sets bits */
     uint16_t code; /* what disconnect is told */
     uint16_t sent_code; /* of our close frame; 0: none is sent */
@@ -74,8 +75,10 @@ struct conn {
     void *state_bytes;    /* the consumer's, of its state_size */
     struct text response; /* header lines for the handshake's answer */
 
-    struct text held; /* bytes received and not yet taken... */
-    size_t held_at;   /* ...from here on */
+    struct text held;         /* bytes received and not yet taken... */
+    size_t held_at;           /* ...from here on */
+    size_t accounted;         /* bytes of memory that it has told the server's `held` of */
+    struct conn_rates *rates; /* NULL: its mount sets none */
     struct http_scan scan;
     struct message_reader reader;
     struct outbox outbox;
@@ -140,7 +143,8 @@ void conn_close(struct conn *conn, unsigned code, struct slice reason);
 void conn_fail(struct conn *conn, unsigned code, const char *why);
 /* What is queued is written, the line is closed; `linger`: once the peer has closed its side. */
 void conn_end(struct conn *conn, bool linger);
-/* The server stops: 1001, or 503 where the consumer has not answered. `now`: the line is cut. */
+/* The server stops: 1001, or 1012 where it is started again; 503 where the consumer has not
+ * answered. `now`: the line is cut. */
 void conn_stop(struct conn *conn, bool now);
 /* The line is cut, now. */
 void conn_cut(struct conn *conn, const char *why);

@@ -189,13 +189,25 @@ void server_watch(struct server *server)
 
 /* ---- Stopping ------------------------------------------------------------------------------- */
 
-void server_stop(struct server *server, bool now)
+static void note_stopping(struct server *server)
 {
     if (!server->stopping)
         atomic_store(&server->workers_left, server->worker_count);
     server->stopping = true;
+}
+
+void server_stop(struct server *server, uint32_t pace)
+{
+    note_stopping(server);
     for (unsigned i = 0; i < server->worker_count; i++)
-        worker_stop(server->workers[i], now);
+        worker_stop(server->workers[i], pace);
+}
+
+void server_cut(struct server *server)
+{
+    note_stopping(server);
+    for (unsigned i = 0; i < server->worker_count; i++)
+        worker_cut(server->workers[i]);
 }
 
 void server_worker_stopped(struct server *server)

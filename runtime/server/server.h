@@ -41,8 +41,9 @@ bool server_start(struct server *server);
 /* New connections meet this routing from now on; live ones stay with the one they met. */
 bool server_set_routing(struct server *server, struct routing *routing);
 
-/* Stops: as worker_stop. on_stopped is told when all connections are gone. */
-void server_stop(struct server *server, bool now);
+/* Stops: as worker_stop and worker_cut. on_stopped is told when all connections are gone. */
+void server_stop(struct server *server, uint32_t pace);
+void server_cut(struct server *server);
 
 /* Names callbacks that hold a loop right now; called now and then. */
 void server_watch(struct server *server);

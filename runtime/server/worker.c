@@ -6,6 +6,7 @@
  */
 #include "server/worker.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 #include "base/mem.h"
@@ -20,6 +21,8 @@ enum {
     SWEEP_MOST_MS = 1000, /* between two looks at timeouts */
     SWEEP_LEAST_MS = 10,
     TRIM_MS = 10000, /* between two looks at memory that is not used any more */
+    AT_ONCE = 64,    /* connections of a loop that a stop closes without pacing */
+    SLICE_MS = 20,   /* between two slices of those that it paces */
 };
 
 /* ---- Turns ---------------------------------------------------------------------------------- */
@@ -212,36 +215,80 @@ void worker_conn_left(struct worker *worker)
     say_if_empty(worker);
 }
 
-static void worker_close_all(struct worker *worker, bool now)
+/* Those that are told stand at the list's end, so the first one is still to be told, or all are. */
+static bool stop_some(struct worker *worker, unsigned most)
 {
     struct conn *conn;
 
-    listener_end(worker);
-    worker->stopping = true;
-    TAILQ_FOREACH (conn, &worker->conns, link) {
-        conn_stop(conn, now);
+    while ((conn = TAILQ_FIRST(&worker->conns)) != NULL && !conn->told) {
+        if (most-- == 0)
+            return false;
+        TAILQ_REMOVE(&worker->conns, conn, link);
+        TAILQ_INSERT_TAIL(&worker->conns, conn, link);
+        conn->told = true;
+        conn_stop(conn, false);
     }
-    say_if_empty(worker);
+    return true;
+}
+
+static void stop_slice(struct loop *loop, struct timer *timer)
+{
+    struct worker *worker = (struct worker *)((char *)timer - offsetof(struct worker, slice));
+
+    (void)loop;
+    worker->slice_at += SLICE_MS;
+    if (!stop_some(worker, worker->slice_size) &&
+        !timer_set(worker->timers, timer, worker->slice_at))
+        stop_some(worker, UINT_MAX);
 }
 
 static void stop_run(struct loop *loop, struct loop_message *message)
 {
     (void)message;
-    worker_close_all(loop_data(loop), false);
+    struct worker *worker = loop_data(loop);
+    unsigned slices = worker->conn_count > AT_ONCE ? worker->pace / SLICE_MS : 0;
+
+    listener_end(worker);
+    worker->stopping = true;
+    worker->slice_size = slices > 0 ? (worker->conn_count + slices - 1) / slices : UINT_MAX;
+    worker->slice_at = loop_now(loop);
+    worker->slice.run = stop_slice;
+    stop_slice(loop, &worker->slice);
+    say_if_empty(worker);
 }
 
 static void cut_run(struct loop *loop, struct loop_message *message)
 {
     (void)message;
-    worker_close_all(loop_data(loop), true);
+    struct worker *worker = loop_data(loop);
+    struct conn *conn;
+
+    listener_end(worker);
+    worker->stopping = true;
+    timer_unset(worker->timers, &worker->slice);
+    TAILQ_FOREACH (conn, &worker->conns, link) {
+        conn_stop(conn, true);
+    }
+    say_if_empty(worker);
 }
 
-void worker_stop(struct worker *worker, bool now)
+static void post_once(struct worker *worker, struct loop_message *message,
+                      void (*run)(struct loop *loop, struct loop_message *message))
 {
-    struct loop_message *message = now ? &worker->cut : &worker->stop;
-
     if (message->run != NULL)
         return; /* is said already */
-    message->run = now ? cut_run : stop_run;
+    message->run = run;
     loop_post(worker->loop, message);
+}
+
+void worker_stop(struct worker *worker, uint32_t pace)
+{
+    if (worker->stop.run == NULL)
+        worker->pace = pace;
+    post_once(worker, &worker->stop, stop_run);
+}
+
+void worker_cut(struct worker *worker)
+{
+    post_once(worker, &worker->cut, cut_run);
 }

@@ -48,6 +48,10 @@ struct worker {
     uint64_t lacked_at; /* when there was none last; 0: never */
     struct loop_hook turn;
     bool stopping;                 /* takes no connection any more */
+    struct timer slice;            /* of a stop: the next few connections are closed... */
+    unsigned slice_size;           /* ...as many as these... */
+    uint64_t slice_at;             /* ...at this moment */
+    uint32_t pace;                 /* of a stop, for `stop` to read */
     bool stopped;                  /* and has none any more, which the server knows */
     struct loop_message stop, cut; /* posted once each, by the main thread */
     struct loop_message room;      /* posted when the pool has room again */
@@ -76,9 +80,12 @@ bool worker_prepare_routing(struct worker *worker, struct routing *routing);
 void worker_take_back_routing(struct worker *worker); /* none is prepared: nothing */
 void worker_set_routing(struct worker *worker);       /* the one that is prepared */
 
-/* Any thread. Stops accepting, and closes every connection: 1001 and the closing handshake; with
- * `now`, the lines are cut. The server is told when the last one is gone. */
-void worker_stop(struct worker *worker, bool now);
+/* Main thread. Stops accepting, and closes every connection, the closing handshake and all: few of
+ * them at once, many in even slices over `pace` ms. Those whose turn has not come are served as
+ * before. The server is told when the last one is gone. */
+void worker_stop(struct worker *worker, uint32_t pace);
+/* Main thread. The same, but all lines are cut, now. */
+void worker_cut(struct worker *worker);
 
 /* Its thread: one connection less. */
 void worker_conn_left(struct worker *worker);
