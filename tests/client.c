@@ -198,6 +198,14 @@ size_t client_fill(struct client *client, size_t size)
     return client->size;
 }
 
+size_t client_pending(struct client *client)
+{
+    uint8_t some[1024];
+    ssize_t more = recv(client->fd, some, sizeof some, MSG_PEEK | MSG_DONTWAIT);
+
+    return client->size + (more > 0 ? (size_t)more : 0);
+}
+
 /* The first `size` bytes are taken: they become `last`, with a zero byte behind. */
 static void take(struct client *client, size_t size)
 {

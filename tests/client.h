@@ -72,6 +72,8 @@ void client_expect_end(struct client *client);
 void client_drain(struct client *client);
 /* Waits for `size` bytes; gives how many there are, fewer only at the end of the line. */
 size_t client_fill(struct client *client, size_t size);
+/* What has come by now: how many bytes there are that nobody has taken. */
+size_t client_pending(struct client *client);
 
 /* ---- HTTP ------------------------------------------------------------------------------------ */
 

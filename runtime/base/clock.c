@@ -37,6 +37,14 @@ uint64_t clock_coarse(void)
     return milliseconds(CLOCK_MONOTONIC_COARSE);
 }
 
+uint64_t clock_fine(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 void clock_freeze(uint64_t now)
 {
     atomic_store(&frozen, now);

@@ -20,6 +20,10 @@ uint64_t clock_wall(void);
  * the watchdog, which asks after each callback and must cost nothing. */
 uint64_t clock_coarse(void);
 
+/* Microseconds of the real clock, whatever tests have set: for who may hold a loop so long and no
+ * longer. Any thread. */
+uint64_t clock_fine(void);
+
 /* Tests: stop clock_now at `now`, move it on, let it run again. */
 void clock_freeze(uint64_t now);
 void clock_advance(uint64_t ms);

@@ -107,6 +107,7 @@ static void conn_free(struct conn *conn)
     mem_free(conn->state_bytes);
     mem_free(conn->channel);
     mem_free(conn->reason);
+    mem_free(conn->rates);
     text_free(&conn->response);
     if (conn->generation != NULL)
         generation_unref(conn->generation);
@@ -160,6 +161,7 @@ static void conn_leave(struct conn *conn)
     http_body_free(conn->body);
     conn->body = NULL;
     message_reader_free(&conn->reader);
+    conn_account(conn);
     if (conn->connected)
         dispatch_disconnect(conn);
 }
@@ -253,6 +255,10 @@ void conn_open(struct conn *conn, struct slice head)
     conn_send_bytes(conn, head);
     if (conn->state == CONN_GONE)
         return;
+    if (!conn_rates_begin(conn)) {
+        conn_cut(conn, "no memory");
+        return;
+    }
     conn_set_state(conn, CONN_OPEN);
     conn->message_last = conn->since;
     conn_log(conn, LOG_INFO, "conn.open", LOG_STR("path", scope_path(conn->scope)));
@@ -315,8 +321,10 @@ static void conn_watch(struct conn *conn)
 
 static void conn_look(struct conn *conn)
 {
-    if (conn->state != CONN_GONE && conn->held.size > 0 && conn_hears(conn))
+    if (conn->state != CONN_GONE && conn->held.size > 0 && conn_hears(conn)) {
         conn_take_held(conn);
+        conn_account(conn);
+    }
     if (conn->state != CONN_GONE && !conn->want_write)
         conn_flush(conn);
     if (conn->state != CONN_GONE && !conn->want_write && conn->file < 0)

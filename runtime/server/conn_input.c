@@ -6,8 +6,10 @@
  * be taken yet is held, and taken when the turn ends in which it can.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "server/conn_parts.h"
 #include "server/dispatch.h"
@@ -15,10 +17,50 @@
 #include "server/http_body.h"
 
 enum {
-    TURN_FRAMES = 256,     /* taken from one connection in a turn, to be fair to the others */
-    FRAME_WORTH = 8192,    /* bytes of a message that are as much work as one frame more */
-    EARLY_MAX = 64 * 1024, /* bytes kept that a client sends before the handshake's answer */
+    EARLY_MAX = 64 * 1024,     /* bytes kept that a client sends before the handshake's answer */
+    FRAGMENT_MOST = 16 * 1024, /* bytes looked at at once for a message that comes in fragments */
 };
+
+/* ---- Turns ---------------------------------------------------------------------------------- */
+
+enum {
+    TURN_FRAMES = 256, /* taken from one connection in a turn, to be fair to the others... */
+    TURN_MICROS = 250, /* ...and the time after which it has to wait for its next turn */
+    LOOK_EVERY = 8,    /* frames, or as much work: the clock is not asked for each */
+    WORK_BYTES = 2048, /* are as much work as one frame more */
+};
+
+/* What one connection has had of this turn of its loop. On the stack of conn_take. */
+struct turn {
+    unsigned taken; /* frames and requests */
+    size_t bytes;   /* of them */
+    size_t looked;  /* work done when the clock was asked last... */
+    size_t wait;    /* ...and after which it is asked again: little at first, for callbacks may be
+                       slow */
+    uint64_t began;
+};
+
+/* Has it had enough? A turn in which one message is taken, as nearly all are, asks no clock. */
+static bool turn_over(struct turn *turn)
+{
+    size_t work = turn->taken + turn->bytes / WORK_BYTES;
+
+    if (turn->taken == 0)
+        return false;
+    if (turn->taken >= TURN_FRAMES)
+        return true;
+    if (turn->began == 0)
+        turn->began = clock_fine();
+    else if (work - turn->looked < turn->wait)
+        return false;
+    else if (clock_fine() - turn->began >= TURN_MICROS)
+        return true;
+    turn->looked = work;
+    turn->wait = turn->wait == 0 ? 1 : turn->wait < LOOK_EVERY ? 2 * turn->wait : LOOK_EVERY;
+    return false;
+}
+
+/* ---- Who is heard --------------------------------------------------------------------------- */
 
 bool conn_hears(const struct conn *conn)
 {
@@ -45,6 +87,8 @@ bool conn_wants_bytes(const struct conn *conn)
     }
 }
 
+/* ---- Messages ------------------------------------------------------------------------------- */
+
 static void peer_closed(struct conn *conn, const struct message *message)
 {
     if (message->size > 0)
@@ -61,50 +105,73 @@ static void peer_closed(struct conn *conn, const struct message *message)
     conn_end(conn, true); /* bytes that still come would reset a line that is closed at once */
 }
 
-/* How much was taken, in frames. A message may be much larger than what came of it. */
-static unsigned taken_of(const struct message *message)
+static void message_fault(struct conn *conn, const struct message *message)
 {
-    return message->frames + (unsigned)(message->size / FRAME_WORTH);
+    if (message->code == 1009)
+        conn_exceed(conn, LIMIT_MESSAGE, 1009, message->why);
+    else if (message->code == 1008)
+        conn_exceed(conn, LIMIT_FRAGMENTS, 1008, message->why);
+    else
+        conn_fail(conn, message->code, message->why);
 }
 
-/* How much was taken; 0: nothing. */
-static unsigned take_message(struct conn *conn, uint8_t **data, size_t *size)
+/* How many of these bytes are looked at at once. The reader goes on from fragment to fragment until
+ * a message is whole, and there are thousands of empty ones in what was received; so where a
+ * message comes in fragments it gets a part at a time. What may be whole in one frame is taken
+ * where it is, and so must not be cut. */
+static size_t part_of(const struct conn *conn, const uint8_t *data, size_t size)
+{
+    bool one_frame = !message_unfinished(&conn->reader) && size > 0 && (data[0] & 0x80) != 0;
+
+    return one_frame || size < FRAGMENT_MOST ? size : FRAGMENT_MOST;
+}
+
+/* True: something was taken. */
+static bool take_message(struct conn *conn, struct turn *turn, uint8_t **data, size_t *size)
 {
     const struct limits_config *limits = conn_limits(conn);
     const struct message_limits bounds = {limits->message, limits->fragments};
     struct message message;
-    enum message_result result = message_next(&conn->reader, &bounds, data, size, &message);
+    size_t part = part_of(conn, *data, *size), rest = *size - part;
+    enum message_result result = message_next(&conn->reader, &bounds, data, &part, &message);
     uint64_t now = loop_now(conn->worker->loop);
 
+    *size = part + rest;
     switch (result) {
     case MESSAGE_MORE:
         if (!message_unfinished(&conn->reader))
             conn->message_since = 0;
         else if (conn->message_since == 0)
             conn->message_since = now;
-        return 0;
+        return rest > 0;
     case MESSAGE_TEXT:
     case MESSAGE_BINARY:
         conn->message_since = 0;
         conn->message_last = now;
         conn->messages_in++;
+        turn->taken += message.frames - 1;
+        turn->bytes += message.size; /* of which fewer may have come: compressed ones */
+        if (conn->rates != NULL && !conn_rates_message(conn))
+            return false;
         if (conn->state == CONN_OPEN)
             dispatch_message(conn, result == MESSAGE_BINARY, message.data, message.size);
-        return taken_of(&message);
+        return true;
     case MESSAGE_PING:
         conn_send(conn, FRAME_PONG, (struct slice){(const char *)message.data, message.size});
-        return 1;
+        return true;
     case MESSAGE_PONG:
-        return 1;
+        return true;
     case MESSAGE_CLOSE:
         peer_closed(conn, &message);
-        return 0;
+        return false;
     case MESSAGE_FAULT:
-        conn_fail(conn, message.code, message.why);
-        return 0;
+        message_fault(conn, &message);
+        return false;
     }
-    return 0;
+    return false;
 }
+
+/* ---- Requests ------------------------------------------------------------------------------- */
 
 static bool take_request(struct conn *conn, uint8_t **data, size_t *size)
 {
@@ -131,24 +198,27 @@ static bool take_request(struct conn *conn, uint8_t **data, size_t *size)
     return true;
 }
 
-/* Takes what can be taken now; what is left over stays with the caller. Only where something is
- * left is there more: it is that which is taken up again. */
+/* ---- Bytes ---------------------------------------------------------------------------------- */
+
+/* Takes what can be taken now; what is left over stays with the caller. */
 static void conn_take(struct conn *conn, uint8_t **data, size_t *size)
 {
-    unsigned taken = 0;
+    struct turn turn = {0};
 
     conn->more = false;
     while (conn_hears(conn)) {
-        if (taken >= TURN_FRAMES && *size > 0) {
+        if (*size > 0 && turn_over(&turn)) { /* with none left nothing waits for the next turn */
             conn->more = true;
             conn_ready(conn);
             return;
         }
-        unsigned took = conn->state == CONN_REQUEST ? take_request(conn, data, size)
-                                                    : take_message(conn, data, size);
-        if (took == 0)
+        size_t before = *size;
+        bool took = conn->state == CONN_REQUEST ? take_request(conn, data, size)
+                                                : take_message(conn, &turn, data, size);
+        if (!took)
             return;
-        taken += took;
+        turn.taken++;
+        turn.bytes += before - *size;
     }
 }
 
@@ -171,6 +241,11 @@ static void hold(struct conn *conn, const uint8_t *data, size_t size)
 {
     if (conn->state == CONN_REQUEST && conn->held.size == 0 && conn->served)
         conn->since = loop_now(conn->worker->loop);
+    if (conn->held_at > 0) { /* else it would grow for as long as something is always left */
+        conn->held.size -= conn->held_at;
+        memmove(conn->held.data, conn->held.data + conn->held_at, conn->held.size);
+        conn->held_at = 0;
+    }
     text_add(&conn->held, data, size);
     if (conn->held.failed)
         conn_cut(conn, "no memory");
@@ -204,17 +279,20 @@ static void conn_peer_done(struct conn *conn)
 void conn_read(struct conn *conn)
 {
     struct worker *worker = conn->worker;
+    bool open = conn->state == CONN_OPEN || conn->state == CONN_CLOSING;
     size_t room = WORKER_RECEIVE_SIZE;
     uint8_t *into = worker->receive;
     uint8_t *direct = NULL;
     size_t direct_room = 0;
 
-    if (conn->held.size == 0 && (conn->state == CONN_OPEN || conn->state == CONN_CLOSING))
+    if (conn->held.size == 0 && open)
         direct = message_room(&conn->reader, &direct_room);
     if (direct != NULL) {
         into = direct;
         room = direct_room;
     }
+    if (open && conn->rates != NULL)
+        room = conn_rates_room(conn, room);
     ssize_t count = recv(conn->fd, into, room, MSG_DONTWAIT);
     if (count < 0) {
         if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
@@ -227,7 +305,10 @@ void conn_read(struct conn *conn)
     }
     conn->heard = loop_now(worker->loop);
     conn->bytes_in += (uint64_t)count;
+    if (open && conn->rates != NULL && !conn_rates_bytes(conn, (size_t)count))
+        return;
     if (direct != NULL)
         message_received(&conn->reader, (size_t)count);
     conn_input(conn, worker->receive, direct != NULL ? 0 : (size_t)count);
+    conn_account(conn);
 }

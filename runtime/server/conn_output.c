@@ -36,7 +36,7 @@ static void conn_write_file(struct conn *conn)
     conn->file_offset += (uint64_t)sent;
     conn->file_left -= (uint64_t)sent;
     conn->bytes_out += (uint64_t)sent;
-    conn->since = loop_now(conn->worker->loop);
+    conn_progress(conn, (uint64_t)sent);
     if (conn->file_left > 0 || (conn->parts != NULL && http_next_part(conn))) {
         conn_ready(conn);
         return;
@@ -62,7 +62,7 @@ void conn_flush(struct conn *conn)
     conn_wrote(conn, outbox_write(&conn->outbox, &conn->worker->pool, conn->fd));
     /* A peer that still takes what it is sent is given time to take all of it. */
     if (conn->outbox.size < before && conn->state >= CONN_CLOSING)
-        conn->since = loop_now(conn->worker->loop);
+        conn_progress(conn, before - conn->outbox.size);
     if (conn->state != CONN_GONE && conn->file >= 0 && !conn->want_write)
         conn_write_file(conn);
 }

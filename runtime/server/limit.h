@@ -21,7 +21,7 @@ enum limit {
     LIMIT_BODY,
     LIMIT_HANDSHAKE,
     LIMIT_DOWNLOAD,
-    LIMIT_HELD,   /* server unfinished=; counted by mount where one is known */
+    LIMIT_HELD,   /* server unfinished= */
     LIMIT_ANSWER, /* of a mount... */
     LIMIT_MESSAGE,
     LIMIT_FRAGMENTS,

@@ -128,6 +128,7 @@ static void mount_tell(const struct mount *mount)
         log_write(LOG_INFO, "mount.served", LOG_STR("mount", route), LOG_INT("opened", opened),
                   LOG_INT("refused", refused),
                   LOG_INT("slow_callbacks", atomic_load(&mount->slow_callbacks)));
+    limit_tell(&mount->limits, route);
     for (unsigned drop = 0; drop < DROP_COUNT; drop++) {
         unsigned long count = atomic_load(&mount->dropped[drop]);
 

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "conf/config.h"
 #include "plugin/consumer.h"
+#include "server/limit.h"
 
 struct files; /* server/files */
 
@@ -45,6 +46,7 @@ struct mount {
     struct files *files;           /* of http */
     /* counters; any thread */
     atomic_ulong dropped[DROP_COUNT];
+    struct limit_counts limits;
     atomic_ulong opened, refused, slow_callbacks;
     struct {
         atomic_uint what;      /* hash of what was told; 0: free */

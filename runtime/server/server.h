@@ -26,6 +26,7 @@ struct server {
     struct address_table *addresses;
     struct limit_counts limits; /* hit before a mount is known */
     atomic_uint open;           /* connections */
+    atomic_size_t held;         /* bytes of memory that half messages of all connections take */
     atomic_uint workers_left;   /* of a stop: those that still have connections */
     atomic_ulong accepted;
     atomic_ulong undelivered;          /* events for which there was nobody, or no memory */
