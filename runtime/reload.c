@@ -5,7 +5,24 @@
  */
 #include "reload.h"
 
+#include <limits.h>
+#include <unistd.h>
+
 #include "server/server.h"
+
+/* This program, to be executed anew. By its name, since under valgrind "self" is another program;
+ * by what runs, where the name is gone or is another file's by now. */
+static const char *own_program(void)
+{
+    static const char self[] = "/proc/self/exe";
+    static char name[PATH_MAX];
+    ssize_t size = readlink(self, name, sizeof name - 1);
+
+    if (size <= 0)
+        return self;
+    name[size] = '\0';
+    return access(name, X_OK) == 0 ? name : self; /* "... (deleted)", of one that was replaced */
+}
 
 struct plugin_cache *reload_cache(const struct config *config, struct diag *diag)
 {
@@ -16,7 +33,7 @@ struct plugin_cache *reload_cache(const struct config *config, struct diag *diag
         diag_add(diag, DIAG_ERROR, &config->source, config->cache_place,
                  fault.hint[0] ? fault.hint : NULL, "%s", fault.message);
     else
-        plugin_cache_probe_by(cache, "/proc/self/exe");
+        plugin_cache_probe_by(cache, own_program());
     return cache;
 }
 

@@ -24,7 +24,7 @@ struct plugin_cache *plugin_cache_open(const char *directory, struct plugin_faul
 /* Reaps first; then no generation may be left. The directory goes. */
 void plugin_cache_close(struct plugin_cache *cache);
 
-/* Has each object loaded by another process first: `program` (a literal), executed as
+/* Has each object loaded by another process first: `program` (which stays), executed as
  * `program probe FILE`. Without it, a constructor that aborts takes this process along. */
 void plugin_cache_probe_by(struct plugin_cache *cache, const char *program);
 

@@ -3,7 +3,7 @@
  * every answer, and says how long they took.
  *
  *     load WORK --port N [--path /ws/echo/] [--connections N] [--size BYTES] [--in-flight N]
- *               [--seconds S] [--rate N]
+ *               [--seconds S | --messages N] [--rate N]
  *
  *     echo     each connection keeps --in-flight messages under way, and gets each back as it was
  *     fanout   the first connection sends, keeping --in-flight messages (or --rate a second) under
@@ -75,6 +75,7 @@ static struct {
     unsigned connections, in_flight;
     size_t size;
     double seconds, rate;
+    uint64_t messages; /* 0: as many as --seconds lets through */
     int epoll;
     struct peer *peers;
     unsigned open;
@@ -229,6 +230,14 @@ static void flush(struct peer *peer)
         watch(peer, false);
 }
 
+/* All that were asked for are sent. */
+static bool is_enough(const struct peer *peer)
+{
+    unsigned senders = load.work == FANOUT ? 1 : load.connections;
+
+    return load.over || (load.messages > 0 && peer->sent * senders >= load.messages);
+}
+
 static void send_message(struct peer *peer)
 {
     uint64_t now = now_ns();
@@ -258,7 +267,7 @@ static void echo_done(struct peer *peer)
 {
     done_one(peer->times[peer->received % FLIGHT_MAX]);
     peer->received++;
-    if (!load.over)
+    if (!is_enough(peer))
         send_message(peer);
 }
 
@@ -279,10 +288,8 @@ static void fanout_done(struct peer *peer)
     if (load.working)
         histogram_add(&load.latency, now_ns() - load.begun[number % FLIGHT_MAX]);
     load.delivered++;
-    if (!load.over && load.rate == 0) {
-        send_message(&load.peers[0]);
-        flush(&load.peers[0]);
-    }
+    if (!is_enough(&load.peers[0]) && load.rate == 0)
+        send_message(&load.peers[0]); /* which leaves when the turn ends */
 }
 
 /* Some bytes of a payload. Echoes are compared as they come, whatever their size. */
@@ -514,6 +521,8 @@ static void turn(int timeout)
             peer->phase >= PHASE_SHAKING)
             peer_read(peer);
     }
+    if (load.work == FANOUT && !load.peers[0].waiting)
+        flush(&load.peers[0]);
 }
 
 /* ---- The run -------------------------------------------------------------------------------- */
@@ -583,11 +592,11 @@ static void await_line(void)
 }
 
 /* What is under way is still to be answered: nothing may be lost. */
-static void drain(void)
+static void drain(bool over)
 {
-    uint64_t deadline = now_ns() + 20000000000u;
+    uint64_t deadline = now_ns() + 60000000000u;
 
-    load.over = true;
+    load.over = over;
     for (;;) {
         uint64_t left = load.work == FANOUT ? load.peers[0].sent - load.delivered : 0;
 
@@ -615,10 +624,10 @@ static void run(void)
 {
     if (load.work != CONNECT)
         open_all();
-    if (load.work != IDLE) {
+    if (load.work != IDLE)
         begin();
+    if (load.work != IDLE && load.messages == 0)
         run_for(load.rate > 0 ? 0.2 : 0.5); /* until caches and windows are warm */
-    }
     say("ready");
     await_line();
     uint64_t from = now_ns();
@@ -627,7 +636,7 @@ static void run(void)
         run_for(load.seconds);
     load.working = false;
     report((double)(now_ns() - from) / 1e9);
-    drain();
+    drain(load.messages == 0);
     say("through");
     await_line();
 }
@@ -665,6 +674,8 @@ static void parse(char **argv)
             load.in_flight = (unsigned)atoi(next(&argv));
         else if (strcmp(*argv, "--seconds") == 0)
             load.seconds = atof(next(&argv));
+        else if (strcmp(*argv, "--messages") == 0)
+            load.messages = (uint64_t)atoll(next(&argv));
         else if (strcmp(*argv, "--rate") == 0)
             load.rate = atof(next(&argv));
         else
