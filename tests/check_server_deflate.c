@@ -41,10 +41,9 @@ static const char *text_of(size_t size)
 }
 
 /* Bytes that nothing compresses, until the next call. */
-static const char *noise_of(size_t size)
+static const char *noise_from(uint32_t x, size_t size)
 {
     static char noise[100000];
-    uint32_t x = 2463534242u;
 
     must(size <= sizeof noise, "too much noise");
     for (size_t i = 0; i < size; i++) {
@@ -54,6 +53,11 @@ static const char *noise_of(size_t size)
         noise[i] = (char)(x >> 8);
     }
     return noise;
+}
+
+static const char *noise_of(size_t size)
+{
+    return noise_from(2463534242u, size);
 }
 
 /* What the consumer press says as its nth event. */
@@ -348,6 +352,48 @@ START_TEST(slow_reader_gets_all_of_it)
 }
 END_TEST
 
+/* The nth of many messages, until the next call. */
+static const char *numbered(unsigned n)
+{
+    static char bytes[20000];
+
+    memcpy(bytes, noise_from(n, sizeof bytes), sizeof bytes);
+    memcpy(bytes, &n, sizeof n);
+    return bytes;
+}
+
+/* What is skipped is in nobody's window: what comes behind it can be read. */
+START_TEST(skipped_messages_break_no_window)
+{
+    enum { MESSAGES = 500 };
+    struct client client;
+    unsigned count = 0;
+
+    serve("limits backlog=64k policy=drop\n" TAKEOVER);
+    client = client_dial_narrow();
+    client_shake_deflating(&client, "/echo/", PLAIN);
+    for (unsigned n = 1; n <= MESSAGES; n++)
+        client_binary(&client, numbered(n), 20000);
+    log_wait(" message.skipped ", "mount=/echo/");
+    for (unsigned last = 0;; count++) {
+        unsigned n;
+
+        client_text(&client, "the end"); /* skipped as well, while there is no room */
+        struct received frame = client_receive(&client);
+        if (frame.opcode == TEXT)
+            break;
+        must(frame.size == 20000, "%zu bytes", frame.size);
+        memcpy(&n, frame.payload, sizeof n);
+        must(n > last && n <= MESSAGES, "message %u behind %u", n, last);
+        must(memcmp(frame.payload, numbered(n), 20000) == 0, "message %u is another", n);
+        last = n;
+    }
+    ck_assert_uint_gt(count, 1);
+    ck_assert_uint_lt(count, MESSAGES);
+    client_hang_up(&client);
+}
+END_TEST
+
 /* ---- Groups ---------------------------------------------------------------------------------- */
 
 static const char *const ways[] = {
@@ -482,6 +528,7 @@ int main(void)
     tcase_add_test(tcase, what_was_not_agreed_on_is_a_fault);
     tcase_add_test(tcase, blocking_consumer);
     tcase_add_test(tcase, slow_reader_gets_all_of_it);
+    tcase_add_test(tcase, skipped_messages_break_no_window);
     tcase = harness_case(suite, "groups");
     tcase_add_loop_test(tcase, group_hears_the_same, 0, KINDS);
     tcase_add_loop_test(tcase, group_with_windows_taken_over_hears_the_same, 0, KINDS);

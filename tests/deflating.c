@@ -157,20 +157,26 @@ const char *client_agreed(void)
     return agreed;
 }
 
-struct client client_open_deflating(const char *path, const char *offer)
+void client_shake_deflating(struct client *client, const char *path, const char *offer)
 {
-    struct client client = client_dial();
     char fields[256];
 
     snprintf(fields, sizeof fields, "Sec-WebSocket-Extensions: %s\r\n", offer);
-    client_shake(&client, path, fields);
+    client_shake(client, path, fields);
 
-    struct answer answer = client_answer(&client);
+    struct answer answer = client_answer(client);
 
     must(answer.status == 101, "%s: %u", path, answer.status);
     snprintf(agreed, sizeof agreed, "%s", answer_field(&answer, "Sec-WebSocket-Extensions"));
     if (agreed[0] != '\0')
-        client.unpacker = &deflating_new(agreed)->unpacker;
+        client->unpacker = &deflating_new(agreed)->unpacker;
+}
+
+struct client client_open_deflating(const char *path, const char *offer)
+{
+    struct client client = client_dial();
+
+    client_shake_deflating(&client, path, offer);
     return client;
 }
 

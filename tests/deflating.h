@@ -12,6 +12,8 @@
 /* Opens with this offer: "permessage-deflate; client_no_context_takeover". What comes compressed is
  * read like anything else then (client_receive). */
 struct client client_open_deflating(const char *path, const char *offer);
+/* The same by a client that has dialled and said nothing yet. */
+void client_shake_deflating(struct client *client, const char *path, const char *offer);
 /* What was agreed on with the last client that was opened so; "": nothing was. */
 const char *client_agreed(void);
 /* A whole message, compressed. `first` as it would be without: 0x80 | TEXT. */

@@ -84,6 +84,22 @@ test("the longest line that can be typed arrives whole", async (context) => {
   await shows(page, prefix + text);
 });
 
+test("what is said is compressed, if the server is not built without that", async (context) => {
+  const page = await open(context, "/chat");
+  const extensions = await page.evaluate(async () => {
+    const socket = new WebSocket(`ws://${location.host}/ws/chat/`);
+    await new Promise((resolve, reject) => {
+      socket.onopen = resolve;
+      socket.onerror = reject;
+    });
+    const agreed = socket.extensions;
+    socket.close();
+    return agreed;
+  });
+  const expected = process.env.DEMO_PLAIN ? "" : "permessage-deflate";
+  equal(extensions.split(";")[0], expected, "the extensions of a page's socket");
+});
+
 test("a line of blanks is not sent", async (context) => {
   const page = await open(context, "/chat");
   await type(page, "   ");

@@ -186,6 +186,25 @@ test("everybody hears everything, in the order of each sender", async () => {
   await Promise.all(members.map((member) => member.close()));
 });
 
+test("messages are compressed where the mount does that", async () => {
+  if (process.env.DEMO_PLAIN) return;
+  const echo = await open("/ws/echo/", [], { perMessageDeflate: true });
+  equal(echo.socket.extensions, "");
+  const plain = await open("/ws/chat/long/");
+  const members = [plain];
+  for (const deflate of [true, { serverMaxWindowBits: 9, clientMaxWindowBits: 9, threshold: 0 }])
+    members.push(await open("/ws/chat/long/", [], { perMessageDeflate: deflate }));
+  equal(members.map(({ socket }) => socket.extensions.split(";")[0]), ["", "permessage-deflate", "permessage-deflate"]);
+  for (const text of ["short", "语".repeat(4000), "hello ".repeat(10000), "x".repeat(300)]) {
+    for (const sender of members) {
+      sender.send(JSON.stringify({ message: text }));
+      for (const member of members)
+        equal(JSON.parse(await member.receive()).message, prefix + text);
+    }
+  }
+  for (const client of [echo, ...members]) await client.close();
+});
+
 // A client in another language, in the same room: a line goes there and comes back.
 const PYTHON = `
 import asyncio, json, sys, websockets

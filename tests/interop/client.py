@@ -6,6 +6,7 @@
 
 import asyncio
 import json
+import os
 import sys
 import traceback
 
@@ -135,8 +136,22 @@ async def a_hundred_clients_at_once():
 @test
 async def compression_may_be_offered():
     async with connect("/ws/echo/", compression="deflate") as ws:
+        equal(len(ws.extensions), 0)
         await ws.send("hello " * 100)
         equal(await soon(ws.recv()), "hello " * 100)
+
+
+@test
+async def messages_are_compressed_where_the_mount_does_that():
+    if os.environ.get("DEMO_PLAIN"):
+        return
+    async with connect("/ws/chat/long/", compression="deflate") as ws, connect("/ws/chat/long/") as plain:
+        equal(len(ws.extensions), 1)
+        for text in ("short", "语" * 4000, "hello " * 10000, "x" * 300):
+            for sender in (ws, plain):
+                await sender.send(line(text))
+                await hears(ws, text)
+                await hears(plain, text)
 
 
 # -- the handshake ---------------------------------------------------------------------------------
