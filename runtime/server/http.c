@@ -416,10 +416,10 @@ void http_deny(struct conn *conn, unsigned status, struct slice body)
 {
     struct text out = {0};
 
-    conn_log(conn, LOG_INFO, "conn.denied", LOG_INT("status", status));
+    size_t bytes = http_reply_text(
+        &out, status, (struct slice){conn->response.data, conn->response.size}, body, false, false);
+    conn_log(conn, LOG_INFO, "conn.denied", LOG_INT("status", status), LOG_INT("bytes", bytes));
     atomic_fetch_add(&conn->mount->refused, 1);
-    http_reply_text(&out, status, (struct slice){conn->response.data, conn->response.size}, body,
-                    false, false);
     text_free(&conn->response);
     reply(conn, &out, false);
 }

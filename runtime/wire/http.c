@@ -385,6 +385,15 @@ static void read_upgrade(struct slice value, struct findings *found)
             found->websocket = true;
 }
 
+static void read_expect(struct slice value, struct http_request *request)
+{
+    struct slice element;
+
+    while (http_next_element(&value, &element))
+        if (slice_equal_nocase(element, SLICE("100-continue")))
+            request->expects = true;
+}
+
 /* The length says which names are worth a comparison. */
 static enum http_result read_field(const struct http_field *field, struct findings *found,
                                    struct http_request *request)
@@ -396,7 +405,7 @@ static enum http_result read_field(const struct http_field *field, struct findin
         break;
     case sizeof "Expect" - 1:
         if (slice_equal_nocase(field->name, SLICE("Expect")))
-            request->expects = slice_equal_nocase(field->value, SLICE("100-continue"));
+            read_expect(field->value, request);
         break;
     case sizeof "Upgrade" - 1:
         if (slice_equal_nocase(field->name, SLICE("Upgrade")))
