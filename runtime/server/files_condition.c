@@ -9,7 +9,6 @@
  */
 #include "server/files_condition.h"
 
-#include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
