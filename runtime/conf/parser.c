@@ -447,25 +447,20 @@ void parser_apply_config(struct parser *parser, const struct line *line)
         setting_store(line->directive->value, parser->config, line->number);
 }
 
-/* All connections are to be closed before the server is gone. Where only a short stop is given, the
- * pace follows it. */
+/* Those that are closed last need time to answer, so a stop paces over half of its time at most. */
 void parser_apply_server(struct parser *parser, const struct line *line)
 {
-    struct server_config *server = &parser->config->server;
+    const struct server_config *server = &parser->config->server;
     const struct given *pace = line_given(line, "pace");
     char hint[100];
 
     parser_apply_config(parser, line);
-    if (server->pace < server->stop || server->stop == 0)
+    if (pace == NULL || server->stop == 0 || server->pace <= server->stop / 2)
         return;
-    if (pace == NULL) {
-        server->pace = server->stop / 2;
-        return;
-    }
     snprintf(hint, sizeof hint, "\"stop\" is %ums: give it longer, or make the pace shorter",
              (unsigned)server->stop);
     parser_warn(parser, pace->value_place, hint,
-                "\"pace\" is not below \"stop\": who is not closed by then is cut off");
+                "\"pace\" is more than half of \"stop\": that half is what it will be");
 }
 
 void parser_apply_loops(struct parser *parser, const struct line *line)
