@@ -16,7 +16,9 @@ const hint = byId("chat-hint");
 const newer = byId("chat-newer");
 
 const unconfirmed = []; // lines that were sent and have not come back, oldest first
-let atEnd = true; // of the log: then it follows what comes; else somebody reads further up
+let follows = true; // the log shows what comes last; else somebody reads further up
+let end = 0; // where it was scrolled to when it followed last
+let frame = 0; // that will scroll it: however many lines come meanwhile, it is laid out once
 
 const room = location.pathname.match(/^\/chat\/([^/]+)\/$/)?.[1]; // percent-encoded
 const chat = live(room ? `/ws/chat/${room}/` : "/ws/chat/", {
@@ -25,6 +27,7 @@ const chat = live(room ? `/ws/chat/${room}/` : "/ws/chat/", {
   onlost: lose,
 });
 
+follow(true);
 showRoom();
 
 function showRoom() {
@@ -91,23 +94,34 @@ function append(line) {
   line.dataset.time = new Date().toTimeString().slice(0, 5); // 20:38, shown by the style sheet
   log.append(line);
   while (log.childElementCount > LINES) log.firstElementChild.remove();
-  if (atEnd) toEnd();
+  if (follows) frame ||= requestAnimationFrame(toEnd);
   else newer.hidden = false;
 }
 
-function toEnd() {
-  log.scrollTop = log.scrollHeight;
+function follow(does) {
+  follows = does;
+  log.classList.toggle("follows", does);
+  if (does) newer.hidden = true;
 }
 
+function toEnd() {
+  frame = 0;
+  if (!follows) return;
+  log.scrollTop = log.scrollHeight;
+  end = log.scrollTop;
+}
+
+// Lines that came since the last frame are no reason to stop: only somebody who scrolls up is.
 log.addEventListener("scroll", () => {
-  atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-  if (atEnd) newer.hidden = true;
+  const left = log.scrollHeight - log.scrollTop - log.clientHeight;
+  follow((follows && log.scrollTop >= end - 1) || left < 40);
 });
 
 // A phone's keyboard makes the log shorter: what was at the end stays there.
-new ResizeObserver(() => atEnd && toEnd()).observe(log);
+new ResizeObserver(toEnd).observe(log);
 
 newer.addEventListener("click", () => {
+  follow(true);
   toEnd();
   input.focus();
 });
