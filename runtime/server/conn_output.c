@@ -243,7 +243,6 @@ static bool rest_judge(struct rest *rest, struct conn *conn)
 void conn_send_batch(struct conn *conn, struct batch *batch, size_t offset, size_t size,
                      unsigned frames)
 {
-    struct rest rest = {.batch = batch, .at = offset, .end = offset + size};
     size_t taken = 0;
     bool memory = true;
 
@@ -254,8 +253,8 @@ void conn_send_batch(struct conn *conn, struct batch *batch, size_t offset, size
                                             offset, size, &taken, &memory));
     if (conn->state == CONN_GONE)
         return;
-    rest.at += taken;
-    if (rest.at < rest.end && memory)
+    struct rest rest = {.batch = batch, .at = offset + taken, .end = offset + size};
+    if (taken < size && memory)
         memory = rest_judge(&rest, conn);
     if (!memory)
         conn_cut(conn, "no memory");
