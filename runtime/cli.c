@@ -11,6 +11,7 @@
 #include "plugin/consumer.h"
 #include "reload.h"
 #include "run.h"
+#include "server/http.h"
 #include "wire/uri.h"
 
 /* ---- The command line ----------------------------------------------------------------------- */
@@ -321,6 +322,16 @@ static void print_match(const struct config *config, bool upgrade, struct slice 
     *found = true;
 }
 
+static void print_no_match(const struct config *config, const char *wanted, struct slice path)
+{
+    struct text hints = {0};
+
+    http_hint(config, true, path, &hints);
+    http_hint(config, false, path, &hints);
+    fprintf(stderr, "sluice: no mount takes \"%s\"%s\n", wanted, hints.size > 0 ? hints.data : "");
+    text_free(&hints);
+}
+
 static enum cli_status print_matches(const struct config *config, const char *wanted)
 {
     struct text path = {0};
@@ -336,7 +347,7 @@ static enum cli_status print_matches(const struct config *config, const char *wa
     print_match(config, true, decoded, &found);
     print_match(config, false, decoded, &found);
     if (!found)
-        fprintf(stderr, "sluice: no mount takes \"%s\"\n", wanted);
+        print_no_match(config, wanted, decoded);
     text_free(&path);
     return found ? CLI_DONE : CLI_FAILED;
 }

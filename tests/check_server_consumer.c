@@ -485,12 +485,12 @@ START_TEST(callback_that_holds_its_loop_is_named)
     serve("ws /held/ held.so {\n limits callback=20ms\n}\n");
     client = client_open("/held/");
     client_text(&client, "hello");
-    log_wait(" callback.stuck ", "mount=/held/", "callback=receive");
+    log_wait(" callback.stuck ", "mount=/held/", "callback=receive ms=");
     gate_open(1);
     client_expect_text(&client, "hello");
     log_wait(" callback.slow ", "mount=/held/", "callback=receive", "limit=20");
     client_text(&client, "event");
-    log_wait(" callback.stuck ", "mount=/held/", "callback=held_event");
+    log_wait(" callback.stuck ", "mount=/held/", "callback=held_event", "type=held.event ");
     gate_open(1);
     client_expect_text(&client, "event");
     log_wait(" callback.slow ", "mount=/held/", "callback=held_event", "type=held.event");

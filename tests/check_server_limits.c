@@ -2,6 +2,7 @@
  * Tests of what the server bounds: sizes, times, and what waits for a client.
  */
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -186,6 +187,8 @@ START_TEST(slow_reader_of_large_messages_is_1013)
     client_text(&slow, "200 90000");
     expect_slow(&slow, 90000);
     trace_wait("disconnect 1013", 1);
+    server_stop();
+    log_wait(" limit.hit ", "limit=\"limits backlog\"", "count=1");
 }
 END_TEST
 
@@ -249,6 +252,86 @@ START_TEST(echo_to_a_peer_that_never_reads)
 }
 END_TEST
 
+/* ---- What is counted ------------------------------------------------------------------------- */
+
+static void fail_with(const char *path, void (*act)(struct client *), unsigned code)
+{
+    struct client client = client_open(path);
+
+    act(&client);
+    client_expect_fault(&client, code);
+}
+
+static void send_much(struct client *client)
+{
+    static const char bytes[2000];
+
+    client_binary(client, bytes, sizeof bytes);
+}
+
+static void send_fragments(struct client *client)
+{
+    client_frame(client, TEXT, "a", 1);
+    for (int i = 0; i < 5; i++)
+        client_frame(client, CONTINUATION, "", 0);
+}
+
+static void send_half(struct client *client)
+{
+    client_frame(client, TEXT, "half", 4);
+}
+
+static void send_nothing(struct client *client)
+{
+    client_expect(client, PING, "", 0);
+}
+
+/* Each by its setting's name, when the table goes or the server does. */
+START_TEST(each_limit_is_counted)
+{
+    static const char *const of_mounts[] = {"message", "fragments", "unfinished", "pong",
+                                            "idle",    "answer",    "closing"};
+    static const char *const of_server[] = {"request-line", "headers", "body", "handshake"};
+    char long_line[4000] = "GET /", long_head[4000] = "GET / HTTP/1.1\r\nHost: x\r\nX: ";
+    struct client client;
+
+    serve_with("loops 2\nserver handshake=300ms headers=1k request-line=64 body=10\n",
+               "limits message=1000 fragments=3 unfinished=50ms\nws /echo/ function_of_api.so\n"
+               "ws /ping/ function_of_api.so {\n limits ping=50ms pong=50ms\n}\n"
+               "ws /idle/ function_of_api.so {\n limits idle=50ms closing=50ms\n}\n"
+               "ws /never/ never_answers.so {\n limits answer=50ms\n}\n");
+    fail_with("/echo/", send_much, 1009);
+    fail_with("/echo/", send_fragments, 1008);
+    fail_with("/echo/", send_half, 1008);
+    fail_with("/ping/", send_nothing, 1011);
+    client = client_open("/idle/"); /* whose close nobody answers */
+    ck_assert_uint_eq(client_receive(&client).opcode, CLOSE);
+    client_drain(&client);
+    client_hang_up(&client);
+    ck_assert_uint_eq(ask_to_open("/never/", ""), 503);
+    memset(long_line + strlen(long_line), 'x', 3000);
+    ck_assert_uint_eq(ask(long_line), 414);
+    memset(long_head + strlen(long_head), 'x', 3000);
+    ck_assert_uint_eq(ask(long_head), 431);
+    ck_assert_uint_eq(ask("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n"), 413);
+    ck_assert_uint_eq(ask("GET / HTTP/1.1\r\n"), 408);
+    server_stop();
+    for (size_t i = 0; i < sizeof of_mounts / sizeof *of_mounts; i++) {
+        char limit[64];
+
+        snprintf(limit, sizeof limit, "limit=\"limits %s\"", of_mounts[i]);
+        ck_assert_msg(log_count(" limit.hit ", "mount=/", limit, "count=1") == 1, "%s", limit);
+    }
+    for (size_t i = 0; i < sizeof of_server / sizeof *of_server; i++) {
+        char limit[64];
+
+        snprintf(limit, sizeof limit, "limit=\"server %s\"", of_server[i]);
+        ck_assert_msg(log_count(" limit.hit ", limit, "count=1") == 1, "%s", limit);
+    }
+    ck_assert_uint_eq(log_count(" limit.hit "), 11);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("server, limits");
@@ -270,5 +353,8 @@ int main(void)
     tcase_add_test(tcase, one_message_beyond_the_backlog_is_sent);
     tcase_add_test(tcase, reader_who_never_reads_is_cut);
     tcase_add_test(tcase, echo_to_a_peer_that_never_reads);
+
+    tcase = harness_case(suite, "counts");
+    tcase_add_test(tcase, each_limit_is_counted);
     return harness_run(suite);
 }

@@ -68,11 +68,29 @@ struct text *call_scratch(void)
     return &scratch;
 }
 
-/* What the watchdog's thread sees: plain stores, but for the counter that says they are new. */
-static void watch_set(struct worker *worker, struct mount *mount, const char *callback)
+/* The watchdog may look when the event is gone, so it gets the text and not a pointer. */
+static void watch_type(struct worker_watch *watch, struct slice type)
 {
-    atomic_store_explicit(&worker->watch.mount, mount, memory_order_relaxed);
-    atomic_store_explicit(&worker->watch.callback, callback, memory_order_relaxed);
+    uint64_t words[WORKER_TYPE_WORDS] = {0};
+    size_t size = type.size < sizeof words ? type.size : sizeof words - 1;
+
+    if (size > 0)
+        memcpy(words, type.data, size);
+    for (size_t i = 0; i <= size / sizeof *words; i++)
+        atomic_store_explicit(&watch->type[i], words[i], memory_order_relaxed);
+}
+
+/* What the watchdog's thread sees: plain stores, but for the counter that says they are new. NULL:
+ * none is running. */
+static void watch_set(struct worker *worker, const struct call *call)
+{
+    struct worker_watch *watch = &worker->watch;
+
+    atomic_store_explicit(&watch->mount, call != NULL ? call->mount : NULL, memory_order_relaxed);
+    atomic_store_explicit(&watch->callback, call != NULL ? call->callback : NULL,
+                          memory_order_relaxed);
+    if (call != NULL)
+        watch_type(watch, call->type);
     unsigned long calls = atomic_load_explicit(&worker->watch.calls, memory_order_relaxed);
     atomic_store_explicit(&worker->watch.calls, calls + 1, memory_order_release);
 }
@@ -84,7 +102,7 @@ void call_begin(struct call *call, struct worker *worker)
     if (worker == NULL)
         return;
     call->started = clock_coarse();
-    watch_set(worker, call->mount, call->callback);
+    watch_set(worker, call);
 }
 
 void call_end(struct call *call, struct worker *worker)
@@ -94,8 +112,7 @@ void call_end(struct call *call, struct worker *worker)
         return;
     uint64_t took = clock_coarse() - call->started;
     uint32_t limit = call->mount->config->limits.callback;
-    watch_set(worker, current != NULL ? current->mount : NULL,
-              current != NULL ? current->callback : NULL);
+    watch_set(worker, current);
     if (limit == 0 || took < limit)
         return;
     atomic_fetch_add(&call->mount->slow_callbacks, 1);

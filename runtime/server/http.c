@@ -74,9 +74,25 @@ static void answer(const struct exchange *exchange, unsigned status, struct slic
     reply(exchange->conn, &out, exchange->keep_alive);
 }
 
+/* Which of the server's limits it is, that such a request goes beyond. */
+static void count_refusal(const struct conn *conn, unsigned status)
+{
+    static const struct {
+        unsigned status;
+        enum limit limit;
+    } counted[] = {
+        {408, LIMIT_HANDSHAKE}, {413, LIMIT_BODY}, {414, LIMIT_REQUEST_LINE}, {431, LIMIT_HEADERS}};
+
+    for (size_t i = 0; i < sizeof counted / sizeof *counted; i++)
+        if (counted[i].status == status)
+            limit_hit(&conn->worker->server->limits, counted[i].limit);
+}
+
 void http_refuse(struct conn *conn, const struct http_request *request, unsigned status,
                  const char *why)
 {
+    count_refusal(conn, status);
+
     struct text out = {0};
     const char *fields = status == 426 ? "Sec-WebSocket-Version: 13\r\n" : "";
     struct slice method = request != NULL ? request->method : (struct slice){0};
@@ -157,48 +173,45 @@ static void serve_file(const struct exchange *exchange, const struct mount *moun
 
 /* ---- No mount ------------------------------------------------------------------------------- */
 
-/* Would a mount take the path if it ended with a slash, or ended without? Said in the log, since
- * that is what most often is wrong. */
-static void explain_missing(const struct exchange *exchange, char *why, size_t size)
+void http_hint(const struct config *config, bool upgrade, struct slice path, struct text *out)
 {
-    const struct config *config = exchange->conn->worker->routing->config;
     struct pattern_capture captures[PATTERN_CAPTURES_MAX];
     struct text other = {0};
     struct slice rest;
-    bool slash = exchange->path.size > 1 && exchange->path.data[exchange->path.size - 1] == '/';
+    bool slash = path.size > 1 && path.data[path.size - 1] == '/';
 
-    text_add(&other, exchange->path.data, exchange->path.size - (slash ? 1 : 0));
+    text_add(&other, path.data, path.size - (slash ? 1 : 0));
     if (!slash)
         text_add_byte(&other, '/');
     const struct mount_config *mount =
         other.failed ? NULL
-                     : config_route(config, exchange->request->upgrade,
-                                    (struct slice){other.data, other.size}, &rest, captures);
-    snprintf(why, size, "no mount takes this path");
-    if (mount != NULL) {
-        unsigned line, column;
-
-        diag_locate(&config->source, mount->place.offset, &line, &column);
-        snprintf(why, size, "no mount takes this path; %s:%u takes it %s a trailing \"/\"",
-                 config->source.name, line, slash ? "without" : "with");
-    }
+                     : config_route(config, upgrade, (struct slice){other.data, other.size}, &rest,
+                                    captures);
     text_free(&other);
+    if (mount == NULL)
+        return;
+    unsigned line, column;
+    diag_locate(&config->source, mount->place.offset, &line, &column);
+    text_addf(out, "; %s:%u takes it %s a trailing \"/\"", config->source.name, line,
+              slash ? "without" : "with");
 }
 
 static void serve_missing(const struct exchange *exchange)
 {
     const struct config *config = exchange->conn->worker->routing->config;
     struct pattern_capture captures[PATTERN_CAPTURES_MAX];
+    struct text why = {0};
     struct slice rest;
-    char why[512];
 
     if (!exchange->request->upgrade &&
         config_route(config, true, exchange->path, &rest, captures) != NULL) {
         answer(exchange, 426, SLICE("Upgrade: websocket\r\n"), "this path is a websocket");
         return;
     }
-    explain_missing(exchange, why, sizeof why);
-    answer(exchange, 404, (struct slice){0}, why);
+    text_add_str(&why, "no mount takes this path");
+    http_hint(config, exchange->request->upgrade, exchange->path, &why);
+    answer(exchange, 404, (struct slice){0}, why.failed ? NULL : why.data);
+    text_free(&why);
 }
 
 /* ---- Websockets ----------------------------------------------------------------------------- */

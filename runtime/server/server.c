@@ -6,6 +6,7 @@
  */
 #include "server/server.h"
 
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -174,9 +175,15 @@ static void watch_worker(struct worker *worker, uint64_t now)
     if (limit == 0 || now - worker->seen_at < 10 * (uint64_t)limit || worker->seen_told)
         return;
     worker->seen_told = true;
+    uint64_t type[WORKER_TYPE_WORDS];
+    for (unsigned i = 0; i < WORKER_TYPE_WORDS; i++)
+        type[i] = atomic_load_explicit(&watch->type[i], memory_order_relaxed);
+    const char *text = (const char *)type;
     log_write(LOG_WARN, "callback.stuck", LOG_STR("mount", mount->config->route),
-              LOG_STR("callback", callback), LOG_INT("ms", now - worker->seen_at),
-              LOG_INT("limit", limit), LOG_INT("loop", loop_index(worker->loop)));
+              LOG_STR("callback", callback),
+              LOG_STRN("type", *text != '\0' ? text : NULL, strnlen(text, sizeof type)),
+              LOG_INT("ms", now - worker->seen_at), LOG_INT("limit", limit),
+              LOG_INT("loop", loop_index(worker->loop)));
 }
 
 void server_watch(struct server *server)

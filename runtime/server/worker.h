@@ -21,6 +21,7 @@ struct fanout;
 
 TAILQ_HEAD(conn_list, conn);
 
+#define WORKER_TYPE_WORDS   8            /* of an event's type, for the watchdog */
 #define WORKER_RECEIVE_SIZE (512 * 1024) /* bytes received at once, of any connection */
 
 struct worker {
@@ -59,7 +60,8 @@ struct worker {
     struct worker_watch {               /* read by the watchdog's thread */
         _Atomic(const char *) callback; /* a literal; NULL: none is running */
         _Atomic(struct mount *) mount;
-        atomic_ulong calls; /* counts begins and ends */
+        _Atomic uint64_t type[WORKER_TYPE_WORDS]; /* of its event: text, cut, a zero byte behind */
+        atomic_ulong calls;                       /* counts begins and ends */
     } watch;
     unsigned long seen_calls; /* the watchdog's own: what it saw last... */
     uint64_t seen_at;         /* ...since when, by clock_coarse... */

@@ -86,7 +86,8 @@ check "routes" said 0 '^  ws    /ws/chat/<str:room>/  chat.so  (routing.conf:3)$
 check "routes PATH" said 0 '^    room = 运 red$' "" routes /ws/chat/%E8%BF%90%20red/?x=1
 check "routes PATH for pages" said 0 '^http  /both' "" routes both
 check "and for websockets" said 0 '^ws    /both' "" routes both
-check "routes of a path that none takes" said 1 "" '^sluice: no mount takes "/nope"' routes /nope
+check "routes of a path that none takes" said 1 "" '^sluice: no mount takes "/nope"$' routes /nope
+check "nor without a slash" said 1 "" '^sluice: no mount takes "/ws/chat/red"; routing.conf:3 takes it with a trailing "/"$' routes /ws/chat/red
 check "routes of a file with mistakes" said 1 "" '^sluice: 1 error$' routes -c bad.conf
 check "routes --defaults" said 0 '| limits message ' "" routes --defaults
 report

@@ -2,8 +2,8 @@
  * held: callbacks that wait at the gate, on the loop. "event": a handler does; anything else: the
  * callback itself.
  *
- * Must be seen: while one is held, the log names the mount and the callback; when it has ended,
- * also the event's type; and the answers come all the same.
+ * Must be seen: while one is held, and when it has ended, the log names the mount, the callback and
+ * the event's type; and the answers come all the same.
  */
 #include <sluice/sluice.h>
 #include <string.h>
