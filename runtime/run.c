@@ -19,6 +19,7 @@
 #include "api.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
 #include "plugin/consumer.h"
@@ -26,7 +27,7 @@
 #include "server/server.h"
 
 enum {
-    WATCH_MS = 100, /* between two looks at callbacks that hold a loop */
+    WATCH_MS = 100, /* between two looks at callbacks that hold a loop, and at memory */
     HURRY_MS = 500, /* SIGINT: what is left to closing handshakes */
 };
 
@@ -172,6 +173,7 @@ static void watch_run(struct loop *loop, struct timer *timer)
     struct process *process = (struct process *)((char *)timer - offsetof(struct process, watch));
 
     server_watch(process->server);
+    mem_trim();
     timer_set(process->timers, timer, loop_now(loop) + WATCH_MS);
 }
 
@@ -309,6 +311,7 @@ enum cli_status run_serve(const struct cli *cli)
 
     signal(SIGPIPE, SIG_IGN);
     log_set_format(cli->log_format);
+    mem_setup();
     loop_setup_libevent();
     raise_file_limit();
     note_time(&process);

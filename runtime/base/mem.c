@@ -3,30 +3,51 @@
  *
  * They are libc's, with a count of what lives. The count is kept in parts, a few threads to each,
  * so that loops don't fight over one cache line at every message.
+ *
+ * A crowd of connections that has left, or a flood that is over, is to leave nothing behind. libc
+ * by itself gives back little: it learns from every large block that is freed to keep larger ones,
+ * and elsewhere than at the end of a heap it gives back nothing. So what it keeps at the ends is
+ * fixed, and when much was freed, whole free pages are given back wherever they are.
  */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PARTS 16 /* a power of two */
 
-/* Relaxed throughout: only the sum is read, and only by tests that have joined their threads. */
+enum {
+    MAPPED_FROM = 4 << 20, /* bytes of a block that is mapped for itself: more than a message has */
+    KEPT_AT_END = 2 << 20, /* bytes at the end of each heap: a large message, again and again */
+    TRIM_WORTH = 1 << 20,  /* bytes that must have been freed since the last time */
+    LOOKS = 10,            /* calls of mem_trim in which nothing of it was asked for again */
+};
+
+/* Relaxed throughout: only the sums are read, and exactly only by tests that have joined their
+ * threads. */
 static struct {
     _Alignas(64) atomic_long live;
+    atomic_long bytes;
 } parts[PARTS];
 
 static atomic_uint threads;              /* seen so far */
 static _Thread_local unsigned part;      /* of this thread, counted from 1; 0: none yet */
 static _Thread_local unsigned long fuse; /* allocations until one fails; 0: none does */
 
-static void count(long change)
+static void count(long blocks, long bytes)
 {
     if (part == 0)
         part = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % PARTS;
-    atomic_fetch_add_explicit(&parts[part - 1].live, change, memory_order_relaxed);
+    if (blocks != 0)
+        atomic_fetch_add_explicit(&parts[part - 1].live, blocks, memory_order_relaxed);
+    atomic_fetch_add_explicit(&parts[part - 1].bytes, bytes, memory_order_relaxed);
+}
+
+static long size_of(void *memory)
+{
+    return (long)malloc_usable_size(memory);
 }
 
 static bool must_fail(void)
@@ -39,7 +60,7 @@ void *mem_alloc(size_t size)
     void *memory = must_fail() ? NULL : malloc(size);
 
     if (memory != NULL)
-        count(+1);
+        count(+1, size_of(memory));
     return memory;
 }
 
@@ -48,24 +69,25 @@ void *mem_zalloc(size_t size)
     void *memory = must_fail() ? NULL : calloc(1, size);
 
     if (memory != NULL)
-        count(+1);
+        count(+1, size_of(memory));
     return memory;
 }
 
 void *mem_realloc(void *memory, size_t size)
 {
     /* libc's realloc frees where size is 0, and then NULL would not mean failure. */
+    long before = size_of(memory);
     void *moved = must_fail() ? NULL : realloc(memory, size > 0 ? size : 1);
 
-    if (memory == NULL && moved != NULL)
-        count(+1);
+    if (moved != NULL)
+        count(memory == NULL ? +1 : 0, size_of(moved) - before);
     return moved;
 }
 
 void mem_free(void *memory)
 {
     if (memory != NULL)
-        count(-1);
+        count(-1, -size_of(memory));
     free(memory);
 }
 
@@ -86,6 +108,47 @@ char *mem_strndup(const char *text, size_t size)
     return copy;
 }
 
+/* ---- Giving back ---------------------------------------------------------------------------- */
+
+void mem_setup(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, MAPPED_FROM); /* set at all, they stay: see above */
+    mallopt(M_TRIM_THRESHOLD, KEPT_AT_END);
+#endif
+}
+
+/* Not while traffic comes and goes: its pages would be taken back at once, at the price of a fault
+ * each. So it is the most of the last second that counts. */
+void mem_trim(void)
+{
+    static long most, recent; /* bytes: since the last time, and in these looks */
+    static unsigned looks;
+    long bytes = mem_bytes();
+
+    if (bytes > recent)
+        recent = bytes;
+    if (++looks < LOOKS)
+        return;
+    if (recent + TRIM_WORTH < most) {
+#ifdef __GLIBC__
+        malloc_trim(0);
+#endif
+        most = recent;
+    } else if (recent > most) {
+        most = recent;
+    }
+    looks = 0;
+    recent = 0;
+}
+
+/* ---- Tests ---------------------------------------------------------------------------------- */
+
+bool mem_part_fails(void)
+{
+    return must_fail();
+}
+
 void mem_fail_at(unsigned long nth)
 {
     fuse = nth;
@@ -97,5 +160,14 @@ long mem_live(void)
 
     for (unsigned i = 0; i < PARTS; i++)
         sum += atomic_load_explicit(&parts[i].live, memory_order_relaxed);
+    return sum;
+}
+
+long mem_bytes(void)
+{
+    long sum = 0;
+
+    for (unsigned i = 0; i < PARTS; i++)
+        sum += atomic_load_explicit(&parts[i].bytes, memory_order_relaxed);
     return sum;
 }

@@ -7,6 +7,7 @@
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* As malloc, calloc(1, size), realloc and free: NULL where there is no memory. Any thread. */
@@ -19,11 +20,21 @@ void mem_free(void *memory);
 char *mem_strdup(const char *text) __attribute__((malloc, warn_unused_result));
 char *mem_strndup(const char *text, size_t size) __attribute__((malloc, warn_unused_result));
 
+/* Once, before any other thread: how libc keeps what is freed. */
+void mem_setup(void);
+/* Gives back to the system what was freed, where it is much and has not been asked for again. To be
+ * called ten times a second, by one thread. */
+void mem_trim(void);
+
+/* For who gives out parts of what it has allocated: true where a test wants this one to fail. */
+bool mem_part_fails(void);
+
 /* Tests: the nth allocation of this thread from now on fails (1 is the next one), the others
  * succeed; 0 ends it. */
 void mem_fail_at(unsigned long nth);
 
-/* Tests: allocations not yet freed, of all threads. */
+/* Allocations not yet freed, and their bytes, of all threads. */
 long mem_live(void);
+long mem_bytes(void);
 
 #endif

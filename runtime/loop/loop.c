@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "loop/slots.h"
 #include "loop/thread.h"
 
 #define CACHE_LINE 64
@@ -366,7 +367,7 @@ static void die(int code)
 
 void loop_setup_libevent(void)
 {
-    event_set_mem_functions(mem_alloc, mem_realloc, mem_free);
+    event_set_mem_functions(slots_alloc, slots_realloc, slots_free);
     event_set_log_callback(log_libevent);
     event_set_fatal_callback(die);
 }
