@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""interop/conformance: does the server keep to RFC 6455, to the byte and to the close code.
+"""interop/conformance: does the server keep to RFC 6455 and RFC 7692, to the byte and to the close code.
 
     conformance.py HOST:PORT [ID...]        only the cases whose id begins so; the last line counts
 
@@ -11,18 +11,27 @@ come has to come exactly, in order, and then the end; anything else fails.
 import asyncio
 import collections
 import itertools
+import os
 import sys
 import time
 
 sys.dont_write_bytecode = True  # the sources may lie where nothing is to be written
 
+import autobahn  # noqa: E402
 from rfc6455 import closing, frames, handshake, large, utf8  # noqa: E402
-from rfc6455.case import ECHO, Case, Closed, Heard, Shut, Silence, close, closed  # noqa: E402
+from rfc6455.case import ECHO, Case, Closed, Heard, Shut, Silence, Turns, close, closed  # noqa: E402
 from rfc6455.peer import CLOSE, NAMES, TEXT, connect, frame, request_of  # noqa: E402
+from rfc7692 import faults, messages, negotiation  # noqa: E402
+from rfc7692.codec import Packer, Unpacker  # noqa: E402
+from rfc7692.terms import agree  # noqa: E402
 
+EXTENSIONS = "Sec-WebSocket-Extensions"
 AT_ONCE = 48  # connections
 LARGE = 1 << 20  # bytes from which a case is large
 LARGE_AT_ONCE = 3
+ENOUGH = 256 * 1024  # bytes, of messages that go there and back one at a time
+PLAIN = bool(os.environ.get("DEMO_PLAIN"))  # the server was built without compression
+ALL_MESSAGES = "SLUICE_ALL_MESSAGES" in os.environ  # or all of them, which takes many minutes
 STEPS = {  # bytes that are sent at once, again and again
     "pieces": (1, 2, 3, 5, 8, 13, 1, 21, 34, 2, 377),
     "bytes": (1,),
@@ -60,6 +69,8 @@ def name_frames(frames):
 
 
 def name_sent(case):
+    if case.offer:
+        return case.offer
     sent = case.sent() if callable(case.sent) else case.sent
     if isinstance(sent, bytes):
         return short(sent)
@@ -148,18 +159,81 @@ async def finish(peer, come, shut=False):
     await expect_end(peer)
 
 
-async def upgrade(peer, host, path):
-    peer.send(request_of(path, host))
-    status, _, _ = await peer.answer()
+async def upgrade(peer, host, path, extensions=(), how="whole"):
+    """The extension's terms, or None where nothing was agreed on."""
+    await feed(peer, request_of(path, host, [(EXTENSIONS, value) for value in extensions]), how)
+    status, fields, _ = await peer.answer()
     if status != 101:
         raise Failed(f"the handshake was answered {status}")
+    try:
+        terms = agree(extensions, fields.get(EXTENSIONS.lower()))
+    except ValueError as error:
+        raise Failed(f"the answer's extensions: {error}") from None
+    peer.unpack = terms and Unpacker(terms)
+    return terms
+
+
+async def begin(peer, host, case):
+    """Makes the connection, and what compresses for it."""
+    terms = await upgrade(peer, host, case.path, [case.offer] if case.offer else [])
+    if case.offer and not terms:
+        raise Failed("compression was not agreed to")
+    if terms:
+        peer.unpack.exact = case.exact
+    return terms and Packer(terms)
+
+
+def look_at_packing(peer, case):
+    if case.packed is not None and (not peer.packed or set(peer.packed) != {case.packed}):
+        raise Failed(f"compressed, one by one: {peer.packed[:20]}")
 
 
 async def run_case(peer, host, case, how):
-    await upgrade(peer, host, case.path)
-    sent = case.sent() if callable(case.sent) else case.sent
+    packer = await begin(peer, host, case)
+    sent = case.sent(*[packer] * bool(packer)) if callable(case.sent) else case.sent
     await send(peer, sent, how)
     await finish(peer, case.come, isinstance(sent[-1], Shut))
+    look_at_packing(peer, case)
+
+
+async def run_turns(peer, host, case, _):
+    packer = await begin(peer, host, case)
+    if packer:
+        packer.level = 1
+    count = case.count if ALL_MESSAGES else min(case.count, max(8, ENOUGH // max(case.bytes, 1)))
+    for i, message in enumerate(case.messages(count)):
+        if packer:
+            peer.send(packer.message(case.opcode, message, case.fragment))
+        else:
+            peer.send(frame(case.opcode, message))
+        if not await peer.until(lambda: peer.frames) or peer.frames != [(case.opcode, message)]:
+            why = peer.wrong or ("another answer" if peer.frames else "no answer")
+            raise Failed(f"message {i + 1}: {why}")
+        peer.frames.clear()
+    look_at_packing(peer, case)
+    await finish(peer, [])
+
+
+async def run_offer(peer, host, case, how):
+    """What is agreed on, and that it works."""
+    if case.status != 101:
+        await feed(peer, request_of(case.path, host, [(EXTENSIONS, value) for value in case.offers]), how)
+        status, _, _ = await peer.answer()
+        if status != case.status:
+            raise Failed(f"status {status}, expected {case.status}")
+        return
+    terms = await upgrade(peer, host, case.path, case.offers, how)
+    expected = None if PLAIN else case.terms
+    if terms != expected:
+        raise Failed(f"agreed on {terms}, expected {expected}")
+    packer = terms and Packer(terms)
+    if terms:
+        peer.unpack.exact = True
+    for message in negotiation.MESSAGES:
+        peer.send(packer.message(TEXT, message) if packer else frame(TEXT, message))
+    await finish(peer, [(TEXT, message) for message in negotiation.MESSAGES])
+    if set(peer.packed) != {terms is not None}:
+        raise Failed(f"compressed, one by one: {peer.packed}")
 
 
 async def run_handshake(peer, host, case, how):
@@ -181,6 +255,14 @@ async def run_handshake(peer, host, case, how):
         await finish(peer, [])
 
 
+RUNS = {
+    Case: run_case,
+    handshake.Handshake: run_handshake,
+    negotiation.Offer: run_offer,
+    Turns: run_turns,
+}
+
+
 # -- All of them -----------------------------------------------------------------------------------------
 
 
@@ -191,15 +273,17 @@ class Run:
         self.port = int(port)
         self.passed = collections.Counter()
         self.failed = collections.Counter()
+        self.ran = []  # cases
         self.at_once = asyncio.Semaphore(AT_ONCE)
         self.large_at_once = asyncio.Semaphore(LARGE_AT_ONCE)
 
     async def one(self, case, how):
-        run = run_case if isinstance(case, Case) else run_handshake
+        run = RUNS[type(case)]
         async with self.large_at_once if case.size >= LARGE else self.at_once:
             peer = None
             try:
                 peer = await connect(self.host, self.port)
+                self.ran.append(case)
                 await run(peer, self.address, case, how)
                 self.passed[section(case)] += 1
             except (Failed, OSError) as why:  # the server may have died
@@ -210,7 +294,7 @@ class Run:
                     peer.close()
 
     def tell(self, case, how, peer, why):
-        come = case.come or []
+        come = getattr(case, "come", None) or []
         print(f"FAIL {case.id} {case.title} ({how}): {why}")
         if not peer:
             return
@@ -223,7 +307,8 @@ class Run:
 
 
 def section(case):
-    return int(case.group.split(".")[0])
+    name = case.group.split(".")[0]
+    return f"{name:>2}"
 
 
 def numbered(all_cases):
@@ -235,12 +320,17 @@ def numbered(all_cases):
         yield case
 
 
+def can_run(case):
+    """A server without compression may be offered it, and that is all."""
+    return not (PLAIN and case.offer) or isinstance(case, negotiation.Offer)
+
+
 def main(address, *prefixes):
     begin = time.monotonic()
-    parts = handshake.Maker(address), frames, utf8, closing, large
+    parts = handshake.Maker(address), frames, utf8, closing, large, negotiation, messages, faults, autobahn
     made = numbered(itertools.chain.from_iterable(part.all_cases() for part in parts))
     begins = tuple(f"{prefix}." for prefix in prefixes) or ""
-    chosen = [case for case in made if f"{case.id}.".startswith(begins)]
+    chosen = [case for case in made if f"{case.id}.".startswith(begins) and can_run(case)]
 
     async def go():
         run = Run(address)
@@ -248,6 +338,11 @@ def main(address, *prefixes):
         return run
 
     run = asyncio.run(go())
+    if not prefixes:
+        numbers = autobahn.numbers(PLAIN)
+        missing = autobahn.missing(numbers, run.ran)
+        (run.failed if missing else run.passed)[" A"] += 1
+        print(f"of {len(numbers)} numbers of Autobahn's list, {len(numbers) - len(missing)} were run", *missing)
     for number in sorted(run.passed | run.failed):
         print(f"section {number}: {run.passed[number]} passed, {run.failed[number]} failed")
     print(f"{len(chosen)} cases, {time.monotonic() - begin:.0f} s")

@@ -12,6 +12,10 @@ from rfc6455.peer import BINARY, CLOSE, CONTINUATION, frame
 
 # The mounts of conformance.sh.
 ECHO, SMALL, LARGE, CLOSES = "/ws/strict/", "/ws/small/", "/ws/large/", "/ws/closes/room/"
+# Those that compress: with windows that are kept, with none, with small ones; as the default is, and
+# with limits.
+PACKED, ALONE, NARROW = "/ws/packed/", "/ws/packed/alone/", "/ws/packed/narrow/"
+USUAL, TIGHT = "/ws/packed/usual/", "/ws/packed/tight/"
 
 # How what is sent is cut. Each way is a run of its own.
 WHOLE, COARSE, FINE, LONG = ("whole",), ("whole", "pieces"), ("whole", "bytes"), ("whole", "thousands")
@@ -53,11 +57,36 @@ class Silence:
 class Case:
     group: str
     title: str
-    sent: typing.Any  # bytes, a list of bytes, Heard and Silence, or what makes it
+    sent: typing.Any  # bytes, a list of bytes, Heard and Silence, or what makes it (of a Packer)
     come: list  # of (opcode, payload) and Closed
     path: str = ECHO
     feeds: tuple = ALL
     size: int = 0  # of what is sent, where it is large
+    offer: str = ""  # extensions that must be agreed on
+    exact: bool = False  # what comes compressed is read bit by bit
+    packed: bool = None  # must all messages come compressed, or none? None: as the server likes
+    stands_for: str = ""  # the number of the case in the list of autobahn.py
+    id: str = ""
+
+
+@dataclasses.dataclass
+class Turns:
+    """Messages that go there and back, one at a time: as many as the run wants, out of `count`."""
+
+    group: str
+    title: str
+    opcode: int
+    count: int
+    bytes: int  # of a message
+    messages: typing.Callable  # of how many: gives one after the other
+    path: str = ECHO
+    feeds: tuple = WHOLE
+    fragment: int = 0  # bytes of one, where they are compressed
+    offer: str = ""
+    packed: bool = None
+    exact: bool = False
+    stands_for: str = ""
+    size: int = 0
     id: str = ""
 
 

@@ -33,6 +33,8 @@ class Handshake:
     come: list = None  # frames, where some were sent behind the request
     feeds: tuple = ALL
     size: int = 0
+    offer: str = ""
+    stands_for: str = ""
     id: str = ""
 
 

@@ -8,6 +8,7 @@ connection ended.
 import asyncio
 import base64
 import hashlib
+import zlib
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 NAMES = {0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
@@ -51,6 +52,8 @@ class Peer(asyncio.Protocol):
         self.bytes = bytearray()
         self.upgraded = False
         self.frames = []  # (opcode, payload) of each that came
+        self.packed = []  # did it come compressed, of each message
+        self.unpack = None  # what RSV1 means, where it means something
         self.wrong = None  # what no server may send
         self.ended = None  # "end", or how it was cut
         self.more = asyncio.Event()
@@ -89,8 +92,17 @@ class Peer(asyncio.Protocol):
         self.wrong = self.judge(first, second, width, length)
         if self.wrong or len(self.bytes) < 2 + width + length:
             return False
-        self.frames.append((first & 0xF, bytes(self.bytes[2 + width : 2 + width + length])))
+        payload = bytes(self.bytes[2 + width : 2 + width + length])
         del self.bytes[: 2 + width + length]
+        if first & 0xF < CLOSE:
+            self.packed.append(bool(first & 0x40))
+        if first & 0x40:
+            try:
+                payload = self.unpack(payload)
+            except (ValueError, zlib.error) as error:
+                self.wrong = f"a message that can't be inflated: {error}"
+                return False
+        self.frames.append((first & 0xF, payload))
         return True
 
     def judge(self, first, second, width, length):
@@ -98,7 +110,7 @@ class Peer(asyncio.Protocol):
             return f"a frame of opcode {first & 0xF}"
         if not first & 0x80:
             return "a fragment"
-        if first & 0x70:
+        if first & (0x30 if self.unpack and first & 0xF < CLOSE else 0x70):
             return "a reserved bit"
         if second & 0x80:
             return "a mask"
