@@ -40,6 +40,7 @@ static void note_stopped(void *context)
 static void serve(void)
 {
     static const char format[] = "listen 127.0.0.1:0\nloops 1\npool threads=1\nconsumers %s\n"
+                                 "limits rate=1k/s bytes=1g/s\n"
                                  "ws /chat/ consumers/chat.so\nws /echo/ consumers/echo.so\n"
                                  "ws /blocking/ tests/plugins/blocking.so\n"
                                  "%sws /packed/chat/ consumers/chat.so\n"

@@ -24,16 +24,18 @@ enum {
 /* ---- Turns ---------------------------------------------------------------------------------- */
 
 enum {
-    TURN_FRAMES = 256, /* taken from one connection in a turn, to be fair to the others... */
-    TURN_MICROS = 250, /* ...and the time after which it has to wait for its next turn */
-    LOOK_EVERY = 8,    /* frames, or as much work: the clock is not asked for each */
-    WORK_BYTES = 2048, /* are as much work as one frame more */
+    TURN_FRAMES = 256,                /* taken from one connection in a turn, or as many... */
+    TURN_BYTES = WORKER_RECEIVE_SIZE, /* ...bytes, inflated ones, to be fair to the others... */
+    TURN_MICROS = 250,                /* ...and the time after which it waits for its next turn */
+    LOOK_EVERY = 8,                   /* frames, or as much work: the clock is not asked for each */
+    WORK_BYTES = 2048,                /* are as much work as one frame more */
 };
 
 /* What one connection has had of this turn of its loop. On the stack of conn_take. */
 struct turn {
     unsigned taken; /* frames and requests */
     size_t bytes;   /* of them */
+    size_t message; /* of the one just taken; more than have come, where it was compressed */
     size_t looked;  /* work done when the clock was asked last... */
     size_t wait;    /* ...and after which it is asked again: little at first, for callbacks may be
                        slow */
@@ -47,7 +49,7 @@ static bool turn_over(struct turn *turn)
 
     if (turn->taken == 0)
         return false;
-    if (turn->taken >= TURN_FRAMES)
+    if (turn->taken >= TURN_FRAMES || turn->bytes >= TURN_BYTES)
         return true;
     if (turn->began == 0)
         turn->began = clock_fine();
@@ -150,10 +152,10 @@ static bool take_message(struct conn *conn, struct turn *turn, uint8_t **data, s
         conn->message_last = now;
         conn->messages_in++;
         turn->taken += message.frames - 1;
-        turn->bytes += message.size; /* of which fewer may have come: compressed ones */
-        if (conn->rates != NULL && !conn_rates_message(conn))
-            return false;
-        if (conn->state == CONN_OPEN)
+        turn->message = message.size;
+        if (conn->state != CONN_OPEN)
+            return true;
+        if (conn->rates == NULL || conn_rates_message(conn))
             dispatch_message(conn, result == MESSAGE_BINARY, message.data, message.size);
         return true;
     case MESSAGE_PING:
@@ -213,12 +215,14 @@ static void conn_take(struct conn *conn, uint8_t **data, size_t *size)
             return;
         }
         size_t before = *size;
+        turn.message = 0;
         bool took = conn->state == CONN_REQUEST ? take_request(conn, data, size)
                                                 : take_message(conn, &turn, data, size);
         if (!took)
             return;
         turn.taken++;
-        turn.bytes += before - *size;
+        size_t bytes = before - *size;
+        turn.bytes += turn.message > bytes ? turn.message : bytes;
     }
 }
 
@@ -291,7 +295,8 @@ void conn_read(struct conn *conn)
         into = direct;
         room = direct_room;
     }
-    if (open && conn->rates != NULL)
+    bool rated = conn->rates != NULL && conn->state == CONN_OPEN;
+    if (rated)
         room = conn_rates_room(conn, room);
     ssize_t count = recv(conn->fd, into, room, MSG_DONTWAIT);
     if (count < 0) {
@@ -305,7 +310,7 @@ void conn_read(struct conn *conn)
     }
     conn->heard = loop_now(worker->loop);
     conn->bytes_in += (uint64_t)count;
-    if (open && conn->rates != NULL && !conn_rates_bytes(conn, (size_t)count))
+    if (rated && !conn_rates_bytes(conn, (size_t)count))
         return;
     if (direct != NULL)
         message_received(&conn->reader, (size_t)count);

@@ -22,7 +22,7 @@ void conn_exceed(struct conn *conn, enum limit limit, unsigned code, const char 
 
 /* What the mount says of rates begins to hold. False: no memory. */
 bool conn_rates_begin(struct conn *conn);
-/* The rest is for a connection that has rates. How many bytes may be received at once, so that a
+/* The rest is for an open connection that has rates. How many bytes may be received at once, so that a
  * burst is no longer than the rate has it. */
 size_t conn_rates_room(const struct conn *conn, size_t room);
 /* So many bytes have come; a message has come. False: too many, and the peer is failed. */
