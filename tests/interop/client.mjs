@@ -29,6 +29,7 @@ class Client {
       if (this.waiting.length) this.waiting.shift()(message);
       else this.messages.push(message);
     });
+    this.socket.on("upgrade", ({ headers }) => (this.agreed = headers["sec-websocket-extensions"]));
     this.socket.on("error", () => {}); // the close that follows is what is looked at
     this.closed = new Promise((resolve) => {
       this.socket.on("close", (code, reason) => resolve([code, reason.toString()]));
@@ -111,6 +112,71 @@ test("the close code and the reason are taken", async () => {
   }
   const client = await open("/ws/echo/");
   equal((await client.close())[0], 1005, "without a code:");
+});
+
+// -- compression -------------------------------------------------------------------------------
+
+const plainBuild = Boolean(process.env.DEMO_PLAIN);
+const sameWords = "the same words, and the same words again ".repeat(2000);
+
+// What was agreed on; then messages, and fewer bytes on the wire than in them, both ways.
+async function packedEcho(path, options, agreed) {
+  const client = await open(path, [], { perMessageDeflate: { threshold: 0, ...options } });
+  equal(client.agreed, plainBuild ? undefined : ["permessage-deflate", ...agreed].join("; "));
+  const { _socket: wire } = client.socket;
+  const [read, written] = [wire.bytesRead, wire.bytesWritten];
+  let size = 0;
+  for (let i = 0; i < 10; i++) {
+    for (const text of [sameWords, `${i} `.repeat(999), "运维咖啡吧".repeat(500), "", "x"]) {
+      client.send(text);
+      equal(await client.receive(), text);
+      size += Buffer.byteLength(text);
+    }
+    const bytes = Buffer.alloc(70000, sameWords);
+    client.send(bytes);
+    equal((await client.receive()).equals(bytes), true, "bytes came back");
+    size += bytes.length;
+  }
+  if (!plainBuild) {
+    equal(wire.bytesRead - read < size / 10, true, `of ${size}, ${wire.bytesRead - read} came: few`);
+    equal(wire.bytesWritten - written < size / 10, true, `${wire.bytesWritten - written} went: few`);
+  }
+  await client.close();
+}
+
+test("compressed, with windows that are kept", async () => {
+  await packedEcho("/ws/packed/", {}, []);
+  await packedEcho("/ws/packed/", { clientMaxWindowBits: 15, serverMaxWindowBits: 15 }, [
+    "server_max_window_bits=15",
+  ]);
+});
+
+test("compressed, with windows that are not kept", async () => {
+  const [server, client] = ["server_no_context_takeover", "client_no_context_takeover"];
+  await packedEcho("/ws/packed/", { serverNoContextTakeover: true }, [server]);
+  await packedEcho("/ws/packed/", { clientNoContextTakeover: true }, [client]);
+  await packedEcho("/ws/packed/alone/", {}, [server, client]);
+});
+
+test("compressed, with small windows", async () => {
+  for (let bits = 9; bits <= 15; bits++) {
+    const both = { serverMaxWindowBits: bits, clientMaxWindowBits: bits };
+    const said = [`server_max_window_bits=${bits}`];
+    if (bits < 15) said.push(`client_max_window_bits=${bits}`);
+    await packedEcho("/ws/packed/", both, said);
+  }
+  await packedEcho("/ws/packed/narrow/", {}, ["client_max_window_bits=9"]);
+});
+
+test("plain, where nothing is offered or nothing is wanted", async () => {
+  for (const [path, perMessageDeflate] of [["/ws/packed/", false], ["/ws/echo/", true]]) {
+    const client = await open(path, [], { perMessageDeflate });
+    equal(client.agreed, undefined);
+    client.send(sameWords);
+    equal(await client.receive(), sameWords);
+    equal(client.socket._socket.bytesRead > sameWords.length, true, "all of it came");
+    await client.close();
+  }
 });
 
 // -- frames that no good client sends: written past ws, on its own socket --------------------------

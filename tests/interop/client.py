@@ -12,6 +12,7 @@ import traceback
 
 import websockets
 from websockets.exceptions import ConnectionClosed, InvalidStatusCode
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory as Deflate
 
 URL = sys.argv[1]
 PREFIX = "运维咖啡吧:"
@@ -152,6 +153,102 @@ async def messages_are_compressed_where_the_mount_does_that():
                 await sender.send(line(text))
                 await hears(ws, text)
                 await hears(plain, text)
+
+
+# -- compression -----------------------------------------------------------------------------------
+
+KEEP, FORGET = False, True  # the context
+WORDS = ["the same words, and the same words again " * 40, "运维咖啡吧" * 999, "short", ""]
+WORDS += [json.dumps(list(range(20_000))), b"\xff\x00\xfe" * 30_000, bytes(300_000)]
+
+
+def packed(ws):
+    """Was it compressed, of each message that comes from now on."""
+    extension, seen = ws.extensions[0], []
+    decode = extension.decode
+
+    def look(frame, **options):
+        if frame.opcode < 8:
+            seen.append(frame.rsv1)
+        return decode(frame, **options)
+
+    extension.decode = look
+    return seen
+
+
+async def packed_echo(path, offer, agreed):
+    """`agreed`: does the server forget, does the client, and the windows' bits."""
+    async with connect(path, extensions=[offer]) as ws:
+        if os.environ.get("DEMO_PLAIN"):
+            equal(ws.extensions, [])
+            return
+        extension = ws.extensions[0]
+        equal((extension.remote_no_context_takeover, extension.local_no_context_takeover), agreed[:2])
+        equal((extension.remote_max_window_bits, extension.local_max_window_bits), agreed[2:])
+        seen = packed(ws)
+        for message in WORDS * 3:
+            await ws.send(message)
+            equal(await soon(ws.recv()), message)
+            if len(message) > 5:
+                equal(seen[-1], True)
+
+
+@test
+async def messages_are_compressed_with_windows_that_are_kept():
+    await packed_echo("/ws/packed/", Deflate(), (KEEP, KEEP, 15, 15))
+
+
+@test
+async def each_side_may_forget_its_window():
+    await packed_echo("/ws/packed/", Deflate(server_no_context_takeover=True), (FORGET, KEEP, 15, 15))
+    await packed_echo("/ws/packed/", Deflate(client_no_context_takeover=True), (KEEP, FORGET, 15, 15))
+    both = Deflate(server_no_context_takeover=True, client_no_context_takeover=True)
+    await packed_echo("/ws/packed/", both, (FORGET, FORGET, 15, 15))
+
+
+@test
+async def a_mount_that_keeps_no_window_says_so():
+    await packed_echo("/ws/packed/alone/", Deflate(), (FORGET, FORGET, 15, 15))
+
+
+@test
+async def windows_are_as_large_as_the_client_allows():
+    for bits in range(9, 16):
+        await packed_echo("/ws/packed/", Deflate(server_max_window_bits=bits), (KEEP, KEEP, bits, 15))
+        await packed_echo("/ws/packed/", Deflate(client_max_window_bits=bits), (KEEP, KEEP, 15, bits))
+        both = Deflate(server_max_window_bits=bits, client_max_window_bits=bits)
+        await packed_echo("/ws/packed/alone/", both, (FORGET, FORGET, bits, bits))
+
+
+@test
+async def a_mount_with_a_small_window_asks_for_a_small_one():
+    await packed_echo("/ws/packed/narrow/", Deflate(client_max_window_bits=True), (KEEP, KEEP, 15, 9))
+    both = Deflate(server_max_window_bits=12, client_max_window_bits=12)
+    await packed_echo("/ws/packed/narrow/", both, (KEEP, KEEP, 9, 9))
+
+
+@test
+async def what_inflates_beyond_the_limit_is_cut_there():
+    if os.environ.get("DEMO_PLAIN"):
+        return
+    async with connect("/ws/packed/", extensions=[Deflate()]) as ws:
+        await ws.send(bytes(MIB))
+        equal(await soon(ws.recv()), bytes(MIB))
+        await ws.send(bytes(64 * MIB))
+        equal((await closed(ws))[0], 1009)
+
+
+@test
+async def fragments_are_compressed_with_pings_between():
+    async def pieces():
+        for piece in ("运", "维" * 5000, "", "!"):
+            yield piece
+            await (await ws.ping())
+
+    async with connect("/ws/packed/", extensions=[Deflate()]) as ws:
+        for _ in range(3):
+            await ws.send(pieces())
+            equal(await soon(ws.recv()), "运" + "维" * 5000 + "!")
 
 
 # -- the handshake ---------------------------------------------------------------------------------
