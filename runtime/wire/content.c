@@ -21,9 +21,9 @@ enum message_result message_fault(struct message *message, uint16_t code, const 
 
 /* The worst that compression does: fixed codes have nine bits for a byte, and each flush costs a
  * few bytes. Without such a bound empty blocks could go on for ever, for nothing comes of them. */
-uint64_t content_most(const struct message_limits *limits, bool compressed)
+uint64_t content_most_compressed(const struct message_limits *limits)
 {
-    uint64_t slack = compressed ? limits->message / 8 + 1024 : 0;
+    uint64_t slack = limits->message / 8 + 1024;
 
     return limits->message < UINT64_MAX - slack ? limits->message + slack : UINT64_MAX;
 }

@@ -29,8 +29,8 @@ struct content {
     size_t room; /* bytes allocated, but for the one of the zero byte */
 };
 
-/* The most payload that a message may have: as it is, or compressed. */
-uint64_t content_most(const struct message_limits *limits, bool compressed);
+/* The most payload that a message may have which is compressed. */
+uint64_t content_most_compressed(const struct message_limits *limits);
 
 /* Room for `size` more bytes, twice what will be there, but not above `most` in all. */
 bool content_reserve(struct content *content, size_t size, uint64_t most);

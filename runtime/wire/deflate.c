@@ -2,8 +2,9 @@
  * wire/deflate: compressed messages (RFC 7692, section 7.2), over zlib.
  *
  * Without takeover, a window that is larger than the message is of no use, and a stream's tables
- * are as large as its window: to clear them costs more than to compress a short message. So the
- * shared compressors differ by their window, and a message goes to the smallest that holds it.
+ * are as large as its window: to clear them is much of what a short message costs. So the shared
+ * compressors differ by their window, and a message goes to the smallest that holds it twice: in
+ * one that just holds it, the tables are crowded, which costs more again.
  */
 #include "wire/deflate.h"
 
@@ -134,7 +135,7 @@ static unsigned bits_for(size_t size, unsigned most)
 {
     unsigned bits = BITS_MIN;
 
-    while (bits < most && ((size_t)1 << bits) < size + LOOKAHEAD)
+    while (bits < most && ((size_t)1 << bits) < 2 * size + LOOKAHEAD)
         bits++;
     return bits;
 }

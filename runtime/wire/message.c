@@ -74,7 +74,7 @@ static bool reserved_bits_fit(const struct deflate *deflate, const struct frame 
 static enum message_result judge_length(const struct message_limits *limits, bool compressed,
                                         uint64_t came, uint64_t length, struct message *message)
 {
-    uint64_t most = content_most(limits, compressed);
+    uint64_t most = compressed ? content_most_compressed(limits) : limits->message;
 
     if (length <= most && came <= most - length)
         return MESSAGE_MORE;
@@ -83,18 +83,19 @@ static enum message_result judge_length(const struct message_limits *limits, boo
                                     : "a message beyond the limit");
 }
 
-/* The rules that need no payload, so that nobody sends a gigabyte to hear that it's too much. */
-static enum message_result judge_frame(const struct message_reader *reader,
+/* The rules that need no payload, so that nobody sends a gigabyte to hear that it's too much.
+ * `partial` is NULL where nothing is half there. */
+static enum message_result judge_frame(const struct message_partial *partial,
+                                       const struct deflate *deflate,
                                        const struct message_limits *limits,
                                        const struct frame *frame, struct message *message)
 {
-    const struct message_partial *partial = reader->partial;
     bool begun = message_has_begun(partial);
     bool compressed = begun ? partial->content.compressed : frame->rsv != 0;
 
     if (!frame->masked)
         return message_fault(message, FAULT_PROTOCOL, "a frame without a mask");
-    if (frame->rsv != 0 && !reserved_bits_fit(reader->deflate, frame))
+    if (frame->rsv != 0 && !reserved_bits_fit(deflate, frame))
         return message_fault(message, FAULT_PROTOCOL,
                              "a reserved bit that no extension gave a meaning");
     if (frame_is_control(frame))
@@ -191,7 +192,7 @@ static enum message_result next_in_place(const struct message_reader *reader,
     case FRAME_DONE:
         break;
     }
-    if (judge_frame(reader, limits, &frame, message) == MESSAGE_FAULT)
+    if (judge_frame(NULL, reader->deflate, limits, &frame, message) == MESSAGE_FAULT)
         return MESSAGE_FAULT;
     if (!frame.fin || frame.length > *size - frame.header_size)
         return MESSAGE_MORE;
@@ -252,7 +253,7 @@ static enum message_result take_header(struct message_reader *reader,
     case FRAME_DONE:
         advance(data, size, partial->frame.header_size - before);
     }
-    if (judge_frame(reader, limits, &partial->frame, message) == MESSAGE_FAULT)
+    if (judge_frame(partial, reader->deflate, limits, &partial->frame, message) == MESSAGE_FAULT)
         return MESSAGE_FAULT;
     begin_frame(partial);
     return MESSAGE_MORE;
