@@ -7,6 +7,7 @@
  */
 #include <arpa/inet.h>
 #include <check.h>
+#include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@
 #include "server/server.h"
 #include "wire/deflate.h"
 
-enum { FUSE_MOST = 90 }; /* more allocations than any of the ways below makes */
+enum { FUSE_MOST = 500 }; /* more allocations than any of the ways below makes */
 
 /* ---- The server ----------------------------------------------------------------------------- */
 
@@ -29,6 +30,7 @@ static struct plugin_cache *cache;
 static struct server *server;
 static unsigned short port;
 static atomic_int stopped;
+static long live; /* allocations before the server */
 
 static void note_stopped(void *context)
 {
@@ -43,6 +45,8 @@ static void serve(void)
                                  "limits rate=1k/s bytes=1g/s\n"
                                  "ws /chat/ consumers/chat.so\nws /echo/ consumers/echo.so\n"
                                  "ws /blocking/ tests/plugins/blocking.so\n"
+                                 "ws /servant/ tests/plugins/servant.so\n"
+                                 "ws /servant/blocking/ tests/plugins/servant_blocking.so\n"
                                  "%sws /packed/chat/ consumers/chat.so\n"
                                  "%sws /kept/ consumers/echo.so\n"
                                  "http /static/ dir=%s/consumers/pages\n";
@@ -55,6 +59,7 @@ static void serve(void)
     snprintf(text, sizeof text, format, here, deflate_available() ? "compress on\n" : "",
              deflate_available() ? "compress takeover=on\n" : "", pages != NULL ? pages : here);
     log_threshold = LOG_ERROR + 1;
+    live = mem_live();
     loop_setup_libevent();
     cache = plugin_cache_open(NULL, &fault);
     ck_assert_ptr_nonnull(cache);
@@ -84,11 +89,12 @@ static void stop(void)
     api_serve(NULL);
     reload_reap(cache);
     plugin_cache_close(cache);
+    ck_assert_int_eq(mem_live(), live);
 }
 
 struct fuse {
     struct loop_message message;
-    unsigned long nth;
+    unsigned long nth, left;
     atomic_int set;
 };
 
@@ -96,18 +102,44 @@ static void fuse_run(struct loop *loop, struct loop_message *message)
 {
     (void)loop;
     struct fuse *fuse = (struct fuse *)message;
-    mem_fail_at(fuse->nth);
+    fuse->left = mem_fail_at(fuse->nth);
     atomic_store(&fuse->set, 1);
 }
 
-/* On the loop's thread, the nth allocation from now on fails; 0: none does. */
-static void fuse_set(unsigned long nth)
+/* On the loop's thread, the nth allocation from now on fails; 0: none does. Gives how many were
+ * left until the one that was to fail before; 0: it has failed. */
+static unsigned long fuse_of_loop(unsigned long nth)
 {
     struct fuse fuse = {.message.run = fuse_run, .nth = nth};
 
     loop_post(server->workers[0]->loop, &fuse.message);
     while (!atomic_load(&fuse.set))
         usleep(200);
+    return fuse.left;
+}
+
+struct pool_fuse {
+    struct job job;
+    unsigned long nth, left;
+    atomic_int set;
+};
+
+static void pool_fuse_run(struct job *job)
+{
+    struct pool_fuse *fuse = (struct pool_fuse *)job;
+    fuse->left = mem_fail_at(fuse->nth);
+    atomic_store(&fuse->set, 1);
+}
+
+/* On the pool's only thread. */
+static unsigned long fuse_of_pool(unsigned long nth)
+{
+    struct pool_fuse fuse = {.job.run = pool_fuse_run, .nth = nth};
+
+    ck_assert(jobs_submit(server->jobs, &fuse.job));
+    while (!atomic_load(&fuse.set))
+        usleep(200);
+    return fuse.left;
 }
 
 /* ---- A client ------------------------------------------------------------------------------- */
@@ -222,6 +254,70 @@ static bool way_of_packed_chat(int fd)
            client_await(fd, "\xc1");
 }
 
+/* A large frame, the second half of which is received straight into its place. */
+static bool way_of_halves(int fd)
+{
+    enum { SIZE = 100000, HALF = SIZE / 2 };
+    static unsigned char frame[14 + SIZE] = {
+        0x82, 0xff, [7] = SIZE >> 16, [8] = SIZE >> 8 & 0xff, [9] = SIZE & 0xff};
+
+    memcpy(frame + sizeof frame - 3, "end", 3);
+    return client_open(fd, "/echo/") && client_say(fd, frame, HALF) && usleep(2000) == 0 &&
+           client_say(fd, frame + HALF, sizeof frame - HALF) && client_await(fd, "end");
+}
+
+/* Into a group and out of it. */
+static bool go_through_group(int fd, const char *path, const char *event)
+{
+    return client_open(fd, path) && client_send(fd, "join red", true, true) &&
+           client_send(fd, event, true, true) && client_await(fd, "xxxxx") &&
+           client_send(fd, "leave red", true, true) && client_send(fd, "bye", true, true) &&
+           client_await(fd, "bye");
+}
+
+static bool way_of_group(int fd)
+{
+    return go_through_group(fd, "/servant/", "tell red 2 300");
+}
+
+static bool way_of_broadcast(int fd)
+{
+    return go_through_group(fd, "/servant/", "show red 2 300");
+}
+
+static bool way_of_blocking_group(int fd)
+{
+    return go_through_group(fd, "/servant/blocking/", "tell red 2 300");
+}
+
+static bool way_of_timer(int fd)
+{
+    return client_open(fd, "/servant/") && client_send(fd, "timers 1 1", true, true) &&
+           client_await(fd, "\x81\x05timer");
+}
+
+static bool way_of_job(int fd)
+{
+    return client_open(fd, "/servant/") && client_send(fd, "jobs 1 0", true, true) &&
+           client_await(fd, "\x81\x03job");
+}
+
+/* The peer closes, with a reason. */
+static bool way_of_close(int fd)
+{
+    static const char frame[] = "\x88\x85\0\0\0\0\x03\xe8"
+                                "bye";
+
+    return client_open(fd, "/echo/") && client_say(fd, frame, sizeof frame - 1) &&
+           client_await(fd, "\x88\x02\x03\xe8");
+}
+
+static bool way_of_being_closed(int fd)
+{
+    return client_open(fd, "/servant/") && client_send(fd, "close me", true, true) &&
+           client_await(fd, "as you say");
+}
+
 static bool way_of_blocking(int fd)
 {
     return client_open(fd, "/blocking/") && client_send(fd, "hi", true, true) &&
@@ -271,21 +367,63 @@ static bool go(bool (*way)(int fd), unsigned patience_ms)
     return served;
 }
 
-static void try_all(bool (*way)(int fd))
+/* Each of a way's allocations fails once, until there are no more: three times none has. */
+static void try_each(bool (*way)(int fd), unsigned long (*fuse_set)(unsigned long nth))
 {
-    unsigned refused = 0;
+    unsigned refused = 0, beyond = 0;
 
     serve();
     ck_assert(go(way, 10000));
-    for (unsigned long nth = 1; nth <= FUSE_MOST; nth++) {
+    for (unsigned long nth = 1; beyond < 3; nth++) {
+        ck_assert_uint_lt(nth, FUSE_MOST);
         fuse_set(nth);
-        refused += !go(way, 400); /* an event may have been dropped, which is silence */
-        fuse_set(0);
+        bool served = go(way, 400); /* an event may have been dropped, which is silence */
+        bool failed = fuse_set(0) == 0;
+        refused += failed && !served;
+        beyond = failed ? 0 : beyond + 1;
         ck_assert_msg(go(way, 10000), "after allocation %lu failed, nobody is served", nth);
     }
     ck_assert_uint_gt(refused, 0);
     stop();
 }
+
+static void try_all(bool (*way)(int fd))
+{
+    try_each(way, fuse_of_loop);
+}
+
+/* Nothing was asked, and the line has ended. */
+static bool is_turned_away(int fd)
+{
+    char byte;
+
+    return recv(fd, &byte, 1, 0) <= 0 && errno != EAGAIN;
+}
+
+/* libevent keeps what it needs for a descriptor for ever. So that it has to allocate each time,
+ * each connection's is one that the loop has not seen: all below are taken. */
+START_TEST(descriptors_survive)
+{
+    enum { MANY = 150 }; /* some of them make libevent's table grow */
+    int taken[MANY];
+
+    serve();
+    ck_assert(go(way_of_pieces, 10000));
+    for (unsigned i = 0; i < MANY; i++) {
+        taken[i] = dup(STDOUT_FILENO);
+        ck_assert_int_ge(taken[i], 0);
+        fuse_of_loop(2); /* the first is the connection's own */
+        int fd = client_connect(10000);
+        ck_assert_msg(is_turned_away(fd), "connection %u was taken without memory", i);
+        close(fd);
+        fuse_of_loop(0);
+        ck_assert(go(way_of_pieces, 10000));
+    }
+    for (unsigned i = 0; i < MANY; i++)
+        close(taken[i]);
+    stop();
+}
+END_TEST
 
 START_TEST(chat_survives)
 {
@@ -308,6 +446,72 @@ END_TEST
 START_TEST(blocking_survives)
 {
     try_all(way_of_blocking);
+}
+END_TEST
+
+START_TEST(blocking_survives_on_the_pool)
+{
+    try_each(way_of_blocking, fuse_of_pool);
+}
+END_TEST
+
+START_TEST(groups_survive)
+{
+    try_all(way_of_group);
+}
+END_TEST
+
+START_TEST(broadcasts_survive)
+{
+    try_all(way_of_broadcast);
+}
+END_TEST
+
+START_TEST(blocking_groups_survive)
+{
+    try_all(way_of_blocking_group);
+}
+END_TEST
+
+START_TEST(blocking_groups_survive_on_the_pool)
+{
+    try_each(way_of_blocking_group, fuse_of_pool);
+}
+END_TEST
+
+START_TEST(timers_survive)
+{
+    try_all(way_of_timer);
+}
+END_TEST
+
+START_TEST(jobs_survive)
+{
+    try_all(way_of_job);
+}
+END_TEST
+
+START_TEST(jobs_survive_on_the_pool)
+{
+    try_each(way_of_job, fuse_of_pool);
+}
+END_TEST
+
+START_TEST(halves_survive)
+{
+    try_all(way_of_halves);
+}
+END_TEST
+
+START_TEST(closes_survive)
+{
+    try_all(way_of_close);
+}
+END_TEST
+
+START_TEST(being_closed_survives)
+{
+    try_all(way_of_being_closed);
 }
 END_TEST
 
@@ -360,7 +564,19 @@ int main(void)
         tcase_add_test(tcase, packed_survive);
         tcase_add_test(tcase, packed_chat_survives);
     }
+    tcase_add_test(tcase, descriptors_survive);
+    tcase_add_test(tcase, halves_survive);
+    tcase_add_test(tcase, closes_survive);
+    tcase_add_test(tcase, being_closed_survives);
+    tcase_add_test(tcase, groups_survive);
+    tcase_add_test(tcase, broadcasts_survive);
+    tcase_add_test(tcase, blocking_groups_survive);
+    tcase_add_test(tcase, blocking_groups_survive_on_the_pool);
+    tcase_add_test(tcase, timers_survive);
+    tcase_add_test(tcase, jobs_survive);
+    tcase_add_test(tcase, jobs_survive_on_the_pool);
     tcase_add_test(tcase, blocking_survives);
+    tcase_add_test(tcase, blocking_survives_on_the_pool);
     tcase_add_test(tcase, files_survive);
     tcase_add_test(tcase, pieced_requests_survive);
     tcase_add_test(tcase, bodies_survive);

@@ -149,9 +149,12 @@ bool mem_part_fails(void)
     return must_fail();
 }
 
-void mem_fail_at(unsigned long nth)
+unsigned long mem_fail_at(unsigned long nth)
 {
+    unsigned long left = fuse;
+
     fuse = nth;
+    return left;
 }
 
 long mem_live(void)

@@ -30,8 +30,8 @@ void mem_trim(void);
 bool mem_part_fails(void);
 
 /* Tests: the nth allocation of this thread from now on fails (1 is the next one), the others
- * succeed; 0 ends it. */
-void mem_fail_at(unsigned long nth);
+ * succeed; 0: none does. Gives what was left of the count before: 0 where one has failed. */
+unsigned long mem_fail_at(unsigned long nth);
 
 /* Allocations not yet freed, and their bytes, of all threads. */
 long mem_live(void);
