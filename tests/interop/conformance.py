@@ -69,9 +69,11 @@ def name_frames(frames):
 
 
 def name_sent(case):
+    sent = getattr(case, "sent", b"")
     if case.offer:
         return case.offer
-    sent = case.sent() if callable(case.sent) else case.sent
+    if callable(sent):
+        sent = sent()
     if isinstance(sent, bytes):
         return short(sent)
     return " ".join(short(step) if isinstance(step, bytes) else str(step) for step in sent[:8])

@@ -173,6 +173,9 @@ def by_hand():
     final = Bits().fixed(b"Hello", True).pad().message()
     sent = packed(TEXT, final) + packed(TEXT, AGAIN)
     yield case("15.5", "a final block ends no window", sent, [(TEXT, b"Hello")] * 2)
+    last = Bits().fixed(b"Hello").put(1, 3).bytes()  # the block that is cut short is a final one
+    sent = packed(TEXT, last) + packed(TEXT, AGAIN)
+    yield case("15.5", "nor does one at the end", sent, [(TEXT, b"Hello")] * 2)
     yield case("15.5", "ten times", packed(TEXT, final) * 10 + packed(TEXT, AGAIN), [(TEXT, b"Hello")] * 11)
     for size in (3, 100, 32767, 32768):
         before = payloads.noise(size)
