@@ -289,10 +289,10 @@ def compressed():
         for i, (size, part) in enumerate(SIZES, 1):
             number, packed = f"{group}.{i}", True if kind == "json" and size > 255 else None
             messages = functools.partial(payloads.messages, kind, size)
-            for path in (PACKED, ALONE):
+            for path, feeds in ((PACKED, WHOLE), (ALONE, ("pieces" if size < 999 else "thousands",))):
                 title = f"{kind}, {size} bytes in fragments of {part}, {offer}, at {path}"
                 yield Turns(
-                    f"A.{number}", title, payloads.opcode_of(kind), 1000, size, messages, path,
+                    f"A.{number}", title, payloads.opcode_of(kind), 1000, size, messages, path, feeds,
                     fragment=part, offer=offer, packed=packed, stands_for=number,
                 )
 

@@ -2,6 +2,7 @@
 """interop/conformance: does the server keep to RFC 6455 and RFC 7692, to the byte and to the close code.
 
     conformance.py HOST:PORT [ID...]        only the cases whose id begins so; the last line counts
+    conformance.py --numbers                which cases stand for the numbers of Autobahn's list
 
 The mounts that it needs are in conformance.sh. Each case is sent whole, in pieces of several sizes,
 and a byte at a time, each in a connection of its own; many connections are open at once. What must
@@ -22,7 +23,7 @@ from rfc6455 import closing, frames, handshake, large, utf8  # noqa: E402
 from rfc6455.case import ECHO, Case, Closed, Heard, Shut, Silence, Turns, close, closed  # noqa: E402
 from rfc6455.peer import CLOSE, NAMES, TEXT, connect, frame, request_of  # noqa: E402
 from rfc7692 import faults, messages, negotiation  # noqa: E402
-from rfc7692.codec import Packer, Unpacker  # noqa: E402
+from rfc7692.codec import RSV1, Packer, Unpacker  # noqa: E402
 from rfc7692.terms import agree  # noqa: E402
 
 EXTENSIONS = "Sec-WebSocket-Extensions"
@@ -198,16 +199,14 @@ async def run_case(peer, host, case, how):
     look_at_packing(peer, case)
 
 
-async def run_turns(peer, host, case, _):
+async def run_turns(peer, host, case, how):
     packer = await begin(peer, host, case)
     if packer:
         packer.level = 1
     count = case.count if ALL_MESSAGES else min(case.count, max(8, ENOUGH // max(case.bytes, 1)))
     for i, message in enumerate(case.messages(count)):
-        if packer:
-            peer.send(packer.message(case.opcode, message, case.fragment))
-        else:
-            peer.send(frame(case.opcode, message))
+        sent = packer.message(case.opcode, message, case.fragment) if packer else frame(case.opcode, message)
+        await feed(peer, sent, how)
         if not await peer.until(lambda: peer.frames) or peer.frames != [(case.opcode, message)]:
             why = peer.wrong or ("another answer" if peer.frames else "no answer")
             raise Failed(f"message {i + 1}: {why}")
@@ -231,9 +230,13 @@ async def run_offer(peer, host, case, how):
     packer = terms and Packer(terms)
     if terms:
         peer.unpack.exact = True
+    come = [(TEXT, message) for message in negotiation.MESSAGES]
     for message in negotiation.MESSAGES:
         peer.send(packer.message(TEXT, message) if packer else frame(TEXT, message))
-    await finish(peer, [(TEXT, message) for message in negotiation.MESSAGES])
+    if not terms:  # RSV1 has no meaning then
+        peer.send(frame(TEXT, b"hello", rsv=RSV1))
+        come.append(Closed(1002))
+    await finish(peer, come)
     if set(peer.packed) != {terms is not None}:
         raise Failed(f"compressed, one by one: {peer.packed}")
 
@@ -327,7 +330,17 @@ def can_run(case):
     return not (PLAIN and case.offer) or isinstance(case, negotiation.Offer)
 
 
+def tell_numbers():
+    cases = list(numbered(autobahn.all_cases()))
+    for number in autobahn.numbers(plain=False):
+        stand = [one for one in cases if one.stands_for == number]
+        print(f"{number:8}", "; ".join(f"{one.id} ({', '.join(map(str, one.feeds))})" for one in stand))
+    return 0
+
+
 def main(address, *prefixes):
+    if address == "--numbers":
+        return tell_numbers()
     begin = time.monotonic()
     parts = handshake.Maker(address), frames, utf8, closing, large, negotiation, messages, faults, autobahn
     made = numbered(itertools.chain.from_iterable(part.all_cases() for part in parts))
@@ -344,7 +357,8 @@ def main(address, *prefixes):
         numbers = autobahn.numbers(PLAIN)
         missing = autobahn.missing(numbers, run.ran)
         (run.failed if missing else run.passed)[" A"] += 1
-        print(f"of {len(numbers)} numbers of Autobahn's list, {len(numbers) - len(missing)} were run", *missing)
+        found = len(numbers) - len(missing)
+        print(f"of {len(numbers)} numbers of Autobahn's list, {found} were run", *missing)
     for number in sorted(run.passed | run.failed):
         print(f"section {number}: {run.passed[number]} passed, {run.failed[number]} failed")
     print(f"{len(chosen)} cases, {time.monotonic() - begin:.0f} s")
