@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -23,6 +24,8 @@
 #include "server/later.h"
 #include "server/scope.h"
 #include "server/server.h"
+
+enum { GREEDY_MICROS = 2000 }; /* of a turn, for those who want more than their share */
 
 static void conn_event(evutil_socket_t fd, short what, void *context);
 
@@ -101,6 +104,8 @@ static void conn_free(struct conn *conn)
     conn_log_end(conn);
     if (conn->ready)
         TAILQ_REMOVE(&worker->ready, conn, ready_link);
+    if (conn->greedy)
+        TAILQ_REMOVE(&worker->greedy, conn, greedy_link);
     TAILQ_REMOVE(&worker->conns, conn, link);
     dispatch_discard(conn);
     scope_free(conn->scope);
@@ -274,6 +279,15 @@ void conn_ready(struct conn *conn)
     TAILQ_INSERT_TAIL(&conn->worker->ready, conn, ready_link);
 }
 
+void conn_put_off(struct conn *conn)
+{
+    conn_ready(conn); /* for what it has been answered */
+    if (conn->greedy)
+        return;
+    conn->greedy = true;
+    TAILQ_INSERT_TAIL(&conn->worker->greedy, conn, greedy_link);
+}
+
 /* Everything is written: what comes next? */
 static void conn_written(struct conn *conn)
 {
@@ -321,7 +335,7 @@ static void conn_watch(struct conn *conn)
 
 static void conn_look(struct conn *conn)
 {
-    if (conn->state != CONN_GONE && conn->held.size > 0 && conn_hears(conn)) {
+    if (conn->state != CONN_GONE && conn->held.size > 0 && !conn->greedy && conn_hears(conn)) {
         conn_take_held(conn);
         conn_account(conn);
     }
@@ -335,7 +349,7 @@ static void conn_look(struct conn *conn)
         conn_finish(conn);
 }
 
-bool conn_turn(struct worker *worker)
+static void serve_ready(struct worker *worker)
 {
     struct conn_list list = TAILQ_HEAD_INITIALIZER(list);
 
@@ -346,7 +360,31 @@ bool conn_turn(struct worker *worker)
         conn->ready = false;
         conn_look(conn);
     }
-    return !TAILQ_EMPTY(&worker->ready);
+}
+
+/* One share for each of those that want more than one, as far as the time goes. Where there are
+ * many, a whole round of them would keep everybody else waiting who sends now and then. */
+static void serve_greedy(struct worker *worker)
+{
+    struct conn *last = TAILQ_LAST(&worker->greedy, conn_list);
+    uint64_t until = last != NULL ? clock_fine() + GREEDY_MICROS : 0;
+
+    for (bool more = last != NULL; more;) {
+        struct conn *conn = TAILQ_FIRST(&worker->greedy);
+
+        more = conn != last;
+        TAILQ_REMOVE(&worker->greedy, conn, greedy_link);
+        conn->greedy = false;
+        conn_look(conn);
+        more = more && clock_fine() < until;
+    }
+}
+
+bool conn_turn(struct worker *worker)
+{
+    serve_ready(worker);
+    serve_greedy(worker);
+    return !TAILQ_EMPTY(&worker->ready) || !TAILQ_EMPTY(&worker->greedy);
 }
 
 static void conn_event(evutil_socket_t fd, short what, void *context)

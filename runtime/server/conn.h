@@ -43,12 +43,14 @@ LIST_HEAD(alarm_list, alarm);
 struct conn {
     TAILQ_ENTRY(conn) link;         /* in worker->conns */
     TAILQ_ENTRY(conn) ready_link;   /* in worker->ready, where `ready` says so */
+    TAILQ_ENTRY(conn) greedy_link;  /* in worker->greedy, where `greedy` says so */
     TAILQ_ENTRY(conn) stalled_link; /* in worker->stalled, where `stalled` says so */
     struct worker *worker;
     struct event event;
     int fd;
     enum conn_state state;
     bool ready : 1;
+    bool greedy : 1;
     bool want_write : 1;   /* the socket was full: the event waits for room as well */
     bool reading : 1;      /* the event waits for bytes */
     bool peer_done : 1;    /* the peer has sent its last byte */

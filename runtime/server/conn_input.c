@@ -29,6 +29,7 @@ enum {
     TURN_MICROS = 250,                /* ...and the time after which it waits for its next turn */
     LOOK_EVERY = 8,                   /* frames, or as much work: the clock is not asked for each */
     WORK_BYTES = 2048,                /* are as much work as one frame more */
+    LIGHT_BYTES = 4096,               /* received at once: what is more may wait */
 };
 
 /* What one connection has had of this turn of its loop. On the stack of conn_take. */
@@ -202,6 +203,15 @@ static bool take_request(struct conn *conn, uint8_t **data, size_t *size)
 
 /* ---- Bytes ---------------------------------------------------------------------------------- */
 
+/* What it holds is taken when it has its turn, and nothing is read before. */
+static void conn_wait_turn(struct conn *conn)
+{
+    if (conn->state == CONN_GONE)
+        return;
+    conn->more = true;
+    conn_put_off(conn);
+}
+
 /* Takes what can be taken now; what is left over stays with the caller. */
 static void conn_take(struct conn *conn, uint8_t **data, size_t *size)
 {
@@ -210,8 +220,7 @@ static void conn_take(struct conn *conn, uint8_t **data, size_t *size)
     conn->more = false;
     while (conn_hears(conn)) {
         if (*size > 0 && turn_over(&turn)) { /* with none left nothing waits for the next turn */
-            conn->more = true;
-            conn_ready(conn);
+            conn_wait_turn(conn);
             return;
         }
         size_t before = *size;
@@ -271,6 +280,16 @@ static void conn_input(struct conn *conn, uint8_t *data, size_t size)
         hold(conn, data, size);
 }
 
+/* May it be much work, which others should not have to wait for? Of compressed bytes nobody knows
+ * what comes out; others matter only where somebody waits already. */
+static bool is_heavy(const struct conn *conn, size_t size)
+{
+    bool others_wait = !TAILQ_EMPTY(&conn->worker->greedy);
+
+    return conn->state == CONN_OPEN && size > LIGHT_BYTES &&
+           (conn->reader.deflate != NULL || others_wait);
+}
+
 static void conn_peer_done(struct conn *conn)
 {
     conn->peer_done = true;
@@ -314,6 +333,11 @@ void conn_read(struct conn *conn)
         return;
     if (direct != NULL)
         message_received(&conn->reader, (size_t)count);
-    conn_input(conn, worker->receive, direct != NULL ? 0 : (size_t)count);
+    if (direct == NULL && is_heavy(conn, (size_t)count)) {
+        hold(conn, worker->receive, (size_t)count);
+        conn_wait_turn(conn);
+    } else {
+        conn_input(conn, worker->receive, direct != NULL ? 0 : (size_t)count);
+    }
     conn_account(conn);
 }

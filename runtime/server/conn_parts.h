@@ -16,14 +16,16 @@ bool conn_wants_bytes(const struct conn *conn);
 void conn_read(struct conn *conn);
 /* Takes what was received before, and could not be taken then. */
 void conn_take_held(struct conn *conn);
+/* It has had its share of this turn; what it holds is taken when the others have been served. */
+void conn_put_off(struct conn *conn);
 
 /* The peer went beyond a limit of its mount: that is counted, and it is failed. */
 void conn_exceed(struct conn *conn, enum limit limit, unsigned code, const char *why);
 
 /* What the mount says of rates begins to hold. False: no memory. */
 bool conn_rates_begin(struct conn *conn);
-/* The rest is for an open connection that has rates. How many bytes may be received at once, so that a
- * burst is no longer than the rate has it. */
+/* The rest is for an open connection that has rates. How many bytes may be received at once, so
+ * that a burst is no longer than the rate has it. */
 size_t conn_rates_room(const struct conn *conn, size_t room);
 /* So many bytes have come; a message has come. False: too many, and the peer is failed. */
 bool conn_rates_bytes(struct conn *conn, size_t size);

@@ -34,6 +34,7 @@ struct worker {
     struct outbox_pool pool;
     struct conn_list conns;   /* all of them */
     struct conn_list ready;   /* to be looked at when the turn ends: see conn_turn */
+    struct conn_list greedy;  /* had their share of the turn, and left more: after the others */
     struct conn_list stalled; /* with a task that the pool had no room for */
     unsigned conn_count;
     struct group *groups; /* who on this loop is in which: server/group */
