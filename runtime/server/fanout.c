@@ -20,7 +20,8 @@
 
 enum {
     RUN_MOST = AUDIENCE_SHOWINGS, /* events of one group taken together */
-    SLICE_MOST = 1024,            /* deliveries in a turn */
+    SLICE_MOST = 1024,            /* deliveries in a turn... */
+    SLICE_BYTES = 4096,           /* ...where so many bytes of a batch are one more */
     WAITING_MAX =
         LAYER_LOCAL_WAITING_MAX, /* bytes of events that a loop keeps; beyond, the new go */
 };
@@ -266,8 +267,9 @@ static unsigned member_serve(struct run *run, const struct membership *membershi
             dispatch_handler(conn, showing->handler, arrival->content);
         }
     }
+    unsigned more = (unsigned)(waiting.size / SLICE_BYTES);
     passage_send(conn, &waiting);
-    return run->count;
+    return run->count + more;
 }
 
 /* ---- Runs ----------------------------------------------------------------------------------- */
