@@ -13,6 +13,8 @@
 #define LIMIT_MESSAGE   (1024 * 1024)
 #define LIMIT_BACKLOG   (1024 * 1024)
 #define LIMIT_FRAGMENTS 1024
+/* What one connection sends at once and has to wait for its next turn, in a buffer that doubles. */
+#define HELD_FOR_TURN (2 * 512 * 1024)
 
 struct attack {
     const char *name;
