@@ -63,16 +63,6 @@ bool batch_frame(struct batch *batch, enum frame_opcode opcode, uint8_t rsv, str
     return true;
 }
 
-size_t frame_size_at(const uint8_t *data, size_t size)
-{
-    struct frame frame;
-    const char *why;
-
-    if (frame_parse(data, size, &frame, &why) != FRAME_DONE || frame.length > size)
-        return size;
-    return frame.header_size + (size_t)frame.length;
-}
-
 size_t batch_frame_size(const struct batch *batch, size_t offset)
 {
     return frame_size_at((const uint8_t *)batch->bytes.data + offset, batch->bytes.size - offset);

@@ -34,7 +34,4 @@ bool batch_frame(struct batch *batch, enum frame_opcode opcode, uint8_t rsv, str
 /* The size of the frame that begins there, header included. */
 size_t batch_frame_size(const struct batch *batch, size_t offset);
 
-/* The size of the frame that begins at `data`; `size` if those bytes are none. */
-size_t frame_size_at(const uint8_t *data, size_t size);
-
 #endif

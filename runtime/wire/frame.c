@@ -94,6 +94,16 @@ enum frame_result frame_parse(const uint8_t *data, size_t size, struct frame *fr
     return FRAME_DONE;
 }
 
+size_t frame_size_at(const uint8_t *data, size_t size)
+{
+    struct frame frame;
+    const char *why;
+
+    if (frame_parse(data, size, &frame, &why) != FRAME_DONE || frame.length > size)
+        return size;
+    return frame.header_size + (size_t)frame.length;
+}
+
 static void write_big_endian(uint8_t *out, uint64_t number, unsigned size)
 {
     for (; size > 0; size--, number >>= 8)

@@ -45,6 +45,10 @@ enum frame_result {
 enum frame_result frame_parse(const uint8_t *data, size_t size, struct frame *frame,
                               const char **why);
 
+/* The size of the frame that begins at `data`, its header included; `size` if no frame does. For
+ * frames that are known to be whole, one behind the other. */
+size_t frame_size_at(const uint8_t *data, size_t size);
+
 /* Writes the header of an unmasked frame that is whole; gives its size (2, 4 or 10). */
 size_t frame_write(uint8_t out[FRAME_HEADER_MAX], enum frame_opcode opcode, uint8_t rsv,
                    uint64_t length);
