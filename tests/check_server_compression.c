@@ -88,7 +88,7 @@ static void tear_down(void)
         close(peers[i]);
     }
     compression_free(worker.compression);
-    outbox_pool_free(&worker.pool);
+    chunk_pool_free(&worker.pool);
     loop_free(worker.loop);
     ck_assert_uint_eq(routing.references, 1);
     ck_assert_uint_eq(generation.references, 1);
@@ -210,7 +210,7 @@ START_TEST(what_is_not_used_is_given_back)
     compression_expect_repeats(worker.compression, false);
     for (unsigned i = 1; i <= 2; i++)
         ck_assert_int_eq(outbox_write(&conns[i].outbox, &worker.pool, conns[i].fd), OUTBOX_EMPTY);
-    outbox_pool_free(&worker.pool);
+    chunk_pool_free(&worker.pool);
     ck_assert_int_gt(mem_live(), before);
     compression_trim(worker.compression);
     compression_trim(worker.compression);

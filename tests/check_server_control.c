@@ -328,7 +328,7 @@ START_TEST(without_memory_nothing_is_queued)
         line_clear(100);
         add_frames();
         outbox_write(&outbox, &pool, -1);
-        outbox_pool_free(&pool);
+        chunk_pool_free(&pool);
         size_t waits = outbox.size;
         mem_fail_at(nth);
         done = outbox_control(&outbox, &pool, FRAME_PONG, payload_of(1, 20), &skipped);
@@ -338,7 +338,7 @@ START_TEST(without_memory_nothing_is_queued)
         write_all();
         ck_assert_uint_eq(line_frames(0), FRAMES);
         ck_assert_uint_eq(line.controls, done);
-        outbox_pool_free(&pool);
+        chunk_pool_free(&pool);
     }
     finish();
 }

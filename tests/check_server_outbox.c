@@ -53,14 +53,14 @@ START_TEST(pool_shrinks_to_what_is_used)
         ck_assert(add(i, 3000));
     write_all();
     ck_assert_uint_eq(pool.count, 10);
-    outbox_pool_trim(&pool); /* before it, there was a time when none was free */
+    chunk_pool_trim(&pool); /* before it, there was a time when none was free */
     ck_assert_uint_eq(pool.count, 10);
     for (uint32_t i = 11; i <= 13; i++)
         ck_assert(add(i, 3000));
     write_all();
-    outbox_pool_trim(&pool);
+    chunk_pool_trim(&pool);
     ck_assert_uint_eq(pool.count, 3);
-    outbox_pool_trim(&pool);
+    chunk_pool_trim(&pool);
     ck_assert_uint_eq(pool.count, 0);
     finish();
 }

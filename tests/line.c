@@ -9,7 +9,7 @@
 
 struct line line;
 struct outbox outbox;
-struct outbox_pool pool;
+struct chunk_pool pool;
 
 /* ---- The socket ----------------------------------------------------------------------------- */
 
@@ -108,6 +108,6 @@ void write_all(void)
 void finish(void)
 {
     outbox_free(&outbox, &pool);
-    outbox_pool_free(&pool);
+    chunk_pool_free(&pool);
     ck_assert_int_eq(mem_live(), 0);
 }

@@ -19,7 +19,7 @@ extern struct line {
 } line;
 
 extern struct outbox outbox;
-extern struct outbox_pool pool;
+extern struct chunk_pool pool;
 
 void line_clear(size_t room);
 

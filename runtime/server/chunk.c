@@ -9,7 +9,7 @@
 
 enum {
     BLOCK_SIZE = 4096, /* bytes of a pooled chunk, its head included */
-    BLOCK_ROOM = BLOCK_SIZE - sizeof(struct outbox_chunk),
+    BLOCK_ROOM = BLOCK_SIZE - sizeof(struct chunk),
     POOL_MAX = 1024,    /* blocks a loop keeps: 4 MiB */
     BATCH_COPIED = 256, /* bytes of a batch up to which a copy is smaller than what refers to it */
     BATCH_PART = 4,     /* what is less than one in so many bytes of a batch does not keep it */
@@ -17,9 +17,9 @@ enum {
 
 /* ---- Beginning and end ---------------------------------------------------------------------- */
 
-static struct outbox_chunk *block_take(struct outbox_pool *pool)
+static struct chunk *block_take(struct chunk_pool *pool)
 {
-    struct outbox_chunk *chunk = pool->free;
+    struct chunk *chunk = pool->free;
 
     if (chunk != NULL) {
         pool->free = chunk->next;
@@ -34,10 +34,9 @@ static struct outbox_chunk *block_take(struct outbox_pool *pool)
     return chunk;
 }
 
-/* One with room for `size` bytes of its own, which are still to be put there. */
-struct outbox_chunk *chunk_new(struct outbox_pool *pool, size_t size, enum chunk_kind kind)
+struct chunk *chunk_new(struct chunk_pool *pool, size_t size, enum chunk_kind kind)
 {
-    struct outbox_chunk *chunk;
+    struct chunk *chunk;
 
     if (size <= BLOCK_ROOM) {
         chunk = block_take(pool);
@@ -55,12 +54,10 @@ struct outbox_chunk *chunk_new(struct outbox_pool *pool, size_t size, enum chunk
     return chunk;
 }
 
-/* Bytes of a batch: a copy of them where they are few, or would keep alive many more than they
- * are. */
-struct outbox_chunk *chunk_of_batch(struct outbox_pool *pool, struct batch *batch, size_t offset,
-                                    size_t size)
+struct chunk *chunk_of_batch(struct chunk_pool *pool, struct batch *batch, size_t offset,
+                             size_t size)
 {
-    struct outbox_chunk *chunk;
+    struct chunk *chunk;
 
     if (size <= BATCH_COPIED || size < batch->bytes.room / BATCH_PART) {
         chunk = chunk_new(pool, size, CHUNK_FRAMES);
@@ -69,8 +66,8 @@ struct outbox_chunk *chunk_of_batch(struct outbox_pool *pool, struct batch *batc
     } else {
         chunk = mem_alloc(sizeof *chunk);
         if (chunk != NULL)
-            *chunk = (struct outbox_chunk){
-                .batch = batch_ref(batch), .offset = offset, .kind = CHUNK_BATCH};
+            *chunk =
+                (struct chunk){.batch = batch_ref(batch), .offset = offset, .kind = CHUNK_BATCH};
         batch->held = true;
     }
     if (chunk != NULL)
@@ -78,7 +75,7 @@ struct outbox_chunk *chunk_of_batch(struct outbox_pool *pool, struct batch *batc
     return chunk;
 }
 
-void chunk_free(struct outbox_chunk *chunk, struct outbox_pool *pool)
+void chunk_free(struct chunk *chunk, struct chunk_pool *pool)
 {
     batch_unref(chunk->batch);
     if (chunk->room == BLOCK_ROOM && pool->count < POOL_MAX) {
@@ -90,10 +87,10 @@ void chunk_free(struct outbox_chunk *chunk, struct outbox_pool *pool)
     mem_free(chunk);
 }
 
-static void pool_shrink(struct outbox_pool *pool, unsigned count)
+static void pool_shrink(struct chunk_pool *pool, unsigned count)
 {
     while (pool->count > count) {
-        struct outbox_chunk *chunk = pool->free;
+        struct chunk *chunk = pool->free;
 
         pool->free = chunk->next;
         pool->count--;
@@ -101,13 +98,13 @@ static void pool_shrink(struct outbox_pool *pool, unsigned count)
     }
 }
 
-void outbox_pool_trim(struct outbox_pool *pool)
+void chunk_pool_trim(struct chunk_pool *pool)
 {
     pool_shrink(pool, pool->count - pool->least);
     pool->least = pool->count;
 }
 
-void outbox_pool_free(struct outbox_pool *pool)
+void chunk_pool_free(struct chunk_pool *pool)
 {
     pool_shrink(pool, 0);
     pool->least = 0;

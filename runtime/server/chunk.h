@@ -18,8 +18,8 @@ enum chunk_kind {
 };
 
 /* Of one outbox, its loop's thread only. */
-struct outbox_chunk {
-    struct outbox_chunk *next;
+struct chunk {
+    struct chunk *next;
     size_t size;
     size_t room;         /* bytes behind the head; 0 for a batch's */
     struct batch *batch; /* NULL: the bytes are the chunk's own */
@@ -29,28 +29,28 @@ struct outbox_chunk {
 };
 
 /* Free blocks, kept for the next turn. Of one loop; its thread only. All zero is empty. */
-struct outbox_pool {
-    struct outbox_chunk *free;
+struct chunk_pool {
+    struct chunk *free;
     unsigned count;
     unsigned least; /* there were, since the last trim */
 };
 
 /* With room for `size` bytes of its own, which are still to be put there. NULL without memory. */
-struct outbox_chunk *chunk_new(struct outbox_pool *pool, size_t size, enum chunk_kind kind);
+struct chunk *chunk_new(struct chunk_pool *pool, size_t size, enum chunk_kind kind);
 /* Whole frames of a batch: a copy of them where they are few, or would keep alive many more bytes
  * than they are. NULL without memory. */
-struct outbox_chunk *chunk_of_batch(struct outbox_pool *pool, struct batch *batch, size_t offset,
-                                    size_t size);
-void chunk_free(struct outbox_chunk *chunk, struct outbox_pool *pool);
+struct chunk *chunk_of_batch(struct chunk_pool *pool, struct batch *batch, size_t offset,
+                             size_t size);
+void chunk_free(struct chunk *chunk, struct chunk_pool *pool);
 
-static inline const uint8_t *chunk_data(const struct outbox_chunk *chunk)
+static inline const uint8_t *chunk_data(const struct chunk *chunk)
 {
     return chunk->batch != NULL ? (const uint8_t *)chunk->batch->bytes.data + chunk->offset
                                 : chunk->bytes;
 }
 
 /* Frees the blocks that nobody needed since the last call. To be called now and then. */
-void outbox_pool_trim(struct outbox_pool *pool);
-void outbox_pool_free(struct outbox_pool *pool);
+void chunk_pool_trim(struct chunk_pool *pool);
+void chunk_pool_free(struct chunk_pool *pool);
 
 #endif

@@ -22,10 +22,9 @@ enum {
 /* ---- Chunks in the list --------------------------------------------------------------------- */
 
 /* Puts it into the list behind `before`, or first where that is NULL. */
-static void chunk_insert(struct outbox *outbox, struct outbox_chunk *before,
-                         struct outbox_chunk *chunk)
+static void chunk_insert(struct outbox *outbox, struct chunk *before, struct chunk *chunk)
 {
-    struct outbox_chunk **place = before != NULL ? &before->next : &outbox->first;
+    struct chunk **place = before != NULL ? &before->next : &outbox->first;
 
     chunk->next = *place;
     *place = chunk;
@@ -35,10 +34,10 @@ static void chunk_insert(struct outbox *outbox, struct outbox_chunk *before,
 }
 
 /* A chunk at the end with room for `size` more bytes, together. */
-static struct outbox_chunk *chunk_with_room(struct outbox *outbox, struct outbox_pool *pool,
-                                            size_t size, enum chunk_kind kind)
+static struct chunk *chunk_with_room(struct outbox *outbox, struct chunk_pool *pool, size_t size,
+                                     enum chunk_kind kind)
 {
-    struct outbox_chunk *chunk = outbox->last;
+    struct chunk *chunk = outbox->last;
 
     if (chunk != NULL && chunk->kind == kind && chunk->room >= chunk->size + size)
         return chunk;
@@ -48,8 +47,7 @@ static struct outbox_chunk *chunk_with_room(struct outbox *outbox, struct outbox
     return chunk;
 }
 
-static void chunk_copy(struct outbox *outbox, struct outbox_chunk *chunk, const void *data,
-                       size_t size)
+static void chunk_copy(struct outbox *outbox, struct chunk *chunk, const void *data, size_t size)
 {
     if (size > 0)
         memcpy(chunk->bytes + chunk->size, data, size);
@@ -59,13 +57,12 @@ static void chunk_copy(struct outbox *outbox, struct outbox_chunk *chunk, const 
 
 /* ---- Appending ------------------------------------------------------------------------------ */
 
-bool outbox_frame(struct outbox *outbox, struct outbox_pool *pool, enum frame_opcode opcode,
+bool outbox_frame(struct outbox *outbox, struct chunk_pool *pool, enum frame_opcode opcode,
                   uint8_t rsv, struct slice payload)
 {
     uint8_t header[FRAME_HEADER_MAX];
     size_t header_size = frame_write(header, opcode, rsv, payload.size);
-    struct outbox_chunk *chunk =
-        chunk_with_room(outbox, pool, header_size + payload.size, CHUNK_FRAMES);
+    struct chunk *chunk = chunk_with_room(outbox, pool, header_size + payload.size, CHUNK_FRAMES);
 
     if (chunk == NULL)
         return false;
@@ -74,9 +71,9 @@ bool outbox_frame(struct outbox *outbox, struct outbox_pool *pool, enum frame_op
     return true;
 }
 
-bool outbox_bytes(struct outbox *outbox, struct outbox_pool *pool, struct slice bytes)
+bool outbox_bytes(struct outbox *outbox, struct chunk_pool *pool, struct slice bytes)
 {
-    struct outbox_chunk *chunk = chunk_with_room(outbox, pool, bytes.size, CHUNK_BEGUN);
+    struct chunk *chunk = chunk_with_room(outbox, pool, bytes.size, CHUNK_BEGUN);
 
     if (chunk == NULL)
         return false;
@@ -85,10 +82,10 @@ bool outbox_bytes(struct outbox *outbox, struct outbox_pool *pool, struct slice 
 }
 
 /* Where the last chunk has room for a small part, that is paid for already. */
-bool outbox_batch(struct outbox *outbox, struct outbox_pool *pool, struct batch *batch,
+bool outbox_batch(struct outbox *outbox, struct chunk_pool *pool, struct batch *batch,
                   size_t offset, size_t size)
 {
-    struct outbox_chunk *chunk = outbox->last;
+    struct chunk *chunk = outbox->last;
 
     if (chunk != NULL && chunk->kind == CHUNK_FRAMES && chunk->room >= chunk->size + size) {
         chunk_copy(outbox, chunk, batch->bytes.data + offset, size);
@@ -108,12 +105,12 @@ static bool would_block(int error)
 }
 
 /* Forgets `count` bytes at the front, which are out. */
-static void outbox_advance(struct outbox *outbox, struct outbox_pool *pool, size_t count)
+static void outbox_advance(struct outbox *outbox, struct chunk_pool *pool, size_t count)
 {
     outbox->size -= count;
     outbox->written += count;
     while (outbox->first != NULL && outbox->written >= outbox->first->size) {
-        struct outbox_chunk *chunk = outbox->first;
+        struct chunk *chunk = outbox->first;
 
         outbox->written -= chunk->size;
         outbox->first = chunk->next;
@@ -128,8 +125,7 @@ static unsigned outbox_gather(const struct outbox *outbox, struct iovec *iov, un
     unsigned count = 0;
     size_t skip = outbox->written;
 
-    for (struct outbox_chunk *chunk = outbox->first; chunk != NULL && count < most;
-         chunk = chunk->next) {
+    for (struct chunk *chunk = outbox->first; chunk != NULL && count < most; chunk = chunk->next) {
         iov[count].iov_base = (void *)(chunk_data(chunk) + skip);
         iov[count].iov_len = chunk->size - skip;
         skip = 0;
@@ -165,7 +161,7 @@ static size_t iov_size(const struct iovec *iov, unsigned count)
     return size;
 }
 
-enum outbox_result outbox_write(struct outbox *outbox, struct outbox_pool *pool, int fd)
+enum outbox_result outbox_write(struct outbox *outbox, struct chunk_pool *pool, int fd)
 {
     while (outbox->first != NULL) {
         struct iovec iov[IOV_MOST];
@@ -183,11 +179,11 @@ enum outbox_result outbox_write(struct outbox *outbox, struct outbox_pool *pool,
 }
 
 /* The rest of a frame of which `sent` bytes are out. */
-static bool frame_rest(struct outbox *outbox, struct outbox_pool *pool, struct slice header,
+static bool frame_rest(struct outbox *outbox, struct chunk_pool *pool, struct slice header,
                        struct slice payload, size_t sent)
 {
     size_t size = header.size + payload.size - sent;
-    struct outbox_chunk *chunk = chunk_with_room(outbox, pool, size, CHUNK_BEGUN);
+    struct chunk *chunk = chunk_with_room(outbox, pool, size, CHUNK_BEGUN);
 
     if (chunk == NULL)
         return false;
@@ -198,7 +194,7 @@ static bool frame_rest(struct outbox *outbox, struct outbox_pool *pool, struct s
     return true;
 }
 
-enum outbox_result outbox_write_frame(struct outbox *outbox, struct outbox_pool *pool, int fd,
+enum outbox_result outbox_write_frame(struct outbox *outbox, struct chunk_pool *pool, int fd,
                                       enum frame_opcode opcode, uint8_t rsv, struct slice payload,
                                       bool *memory)
 {
@@ -228,7 +224,7 @@ enum outbox_result outbox_write_frame(struct outbox *outbox, struct outbox_pool 
 }
 
 /* The frame of a batch that holds the byte before `out` is to follow whole: where it ends. */
-static size_t batch_rest(struct outbox *outbox, struct outbox_pool *pool, struct batch *batch,
+static size_t batch_rest(struct outbox *outbox, struct chunk_pool *pool, struct batch *batch,
                          size_t offset, size_t out, bool *memory)
 {
     size_t end = offset;
@@ -237,7 +233,7 @@ static size_t batch_rest(struct outbox *outbox, struct outbox_pool *pool, struct
         end += batch_frame_size(batch, end);
     if (end == out)
         return end;
-    struct outbox_chunk *chunk = chunk_of_batch(pool, batch, out, end - out);
+    struct chunk *chunk = chunk_of_batch(pool, batch, out, end - out);
     *memory = chunk != NULL;
     if (chunk != NULL) {
         chunk->kind = CHUNK_BEGUN;
@@ -246,7 +242,7 @@ static size_t batch_rest(struct outbox *outbox, struct outbox_pool *pool, struct
     return end;
 }
 
-enum outbox_result outbox_write_batch(struct outbox *outbox, struct outbox_pool *pool, int fd,
+enum outbox_result outbox_write_batch(struct outbox *outbox, struct chunk_pool *pool, int fd,
                                       struct batch *batch, size_t offset, size_t size,
                                       size_t *taken, bool *memory)
 {
@@ -271,7 +267,7 @@ enum outbox_result outbox_write_batch(struct outbox *outbox, struct outbox_pool 
 
 /* The end of the frame that holds the byte before `offset` of the chunk: frames are whole, so
  * their headers lead from one to the next. */
-static size_t frame_end(const struct outbox_chunk *chunk, size_t offset)
+static size_t frame_end(const struct chunk *chunk, size_t offset)
 {
     size_t at = 0;
 
@@ -280,14 +276,14 @@ static size_t frame_end(const struct outbox_chunk *chunk, size_t offset)
     return at;
 }
 
-static bool has_begun(const struct outbox *outbox, const struct outbox_chunk *chunk)
+static bool has_begun(const struct outbox *outbox, const struct chunk *chunk)
 {
     return chunk->kind == CHUNK_BEGUN || (chunk == outbox->first && outbox->written > 0);
 }
 
-size_t outbox_drop_unstarted(struct outbox *outbox, struct outbox_pool *pool)
+size_t outbox_drop_unstarted(struct outbox *outbox, struct chunk_pool *pool)
 {
-    struct outbox_chunk *last = NULL, *chunk = outbox->first;
+    struct chunk *last = NULL, *chunk = outbox->first;
     size_t before = outbox->size, kept = 0;
 
     for (; chunk != NULL && has_begun(outbox, chunk); chunk = chunk->next) {
@@ -300,7 +296,7 @@ size_t outbox_drop_unstarted(struct outbox *outbox, struct outbox_pool *pool)
     *(last != NULL ? &last->next : &outbox->first) = NULL;
     outbox->size = kept - outbox->written;
     while (chunk != NULL) {
-        struct outbox_chunk *next = chunk->next;
+        struct chunk *next = chunk->next;
 
         chunk_free(chunk, pool);
         chunk = next;
@@ -309,10 +305,10 @@ size_t outbox_drop_unstarted(struct outbox *outbox, struct outbox_pool *pool)
     return before - outbox->size;
 }
 
-void outbox_free(struct outbox *outbox, struct outbox_pool *pool)
+void outbox_free(struct outbox *outbox, struct chunk_pool *pool)
 {
     while (outbox->first != NULL) {
-        struct outbox_chunk *chunk = outbox->first;
+        struct chunk *chunk = outbox->first;
 
         outbox->first = chunk->next;
         chunk_free(chunk, pool);
@@ -322,7 +318,7 @@ void outbox_free(struct outbox *outbox, struct outbox_pool *pool)
 
 /* ---- Control frames ------------------------------------------------------------------------- */
 
-static bool is_ahead(const struct outbox *outbox, const struct outbox_chunk *chunk)
+static bool is_ahead(const struct outbox *outbox, const struct chunk *chunk)
 {
     return chunk->kind == CHUNK_CONTROL || has_begun(outbox, chunk);
 }
@@ -331,7 +327,7 @@ size_t outbox_data(const struct outbox *outbox)
 {
     size_t size = outbox->size, written = outbox->written;
 
-    for (const struct outbox_chunk *chunk = outbox->first; chunk != NULL && is_ahead(outbox, chunk);
+    for (const struct chunk *chunk = outbox->first; chunk != NULL && is_ahead(outbox, chunk);
          chunk = chunk->next) {
         if (chunk->kind == CHUNK_CONTROL)
             size -= chunk->size - written;
@@ -342,16 +338,16 @@ size_t outbox_data(const struct outbox *outbox)
 
 bool outbox_passes(const struct outbox *outbox)
 {
-    const struct outbox_chunk *last = outbox->last;
+    const struct chunk *last = outbox->last;
 
     return (last != NULL && (last->kind == CHUNK_FRAMES || last->kind == CHUNK_BATCH)) ||
            outbox->pongs >= OUTBOX_PONGS_MAX;
 }
 
 /* Where the frame ends that has begun, its chunk ends too. False without memory. */
-static bool cut_behind_begun(struct outbox *outbox, struct outbox_pool *pool)
+static bool cut_behind_begun(struct outbox *outbox, struct chunk_pool *pool)
 {
-    struct outbox_chunk *chunk = outbox->first, *rest;
+    struct chunk *chunk = outbox->first, *rest;
 
     if (outbox->written == 0 || chunk->kind == CHUNK_BEGUN || chunk->kind == CHUNK_CONTROL)
         return true;
@@ -378,7 +374,7 @@ static bool cut_behind_begun(struct outbox *outbox, struct outbox_pool *pool)
 /* The control frames that wait, and the newest pong among them. */
 struct held {
     unsigned pings, pongs;
-    struct outbox_chunk *chunk;
+    struct chunk *chunk;
     size_t offset, size;
 };
 
@@ -387,7 +383,7 @@ static struct held control_held(const struct outbox *outbox)
     struct held held = {0};
     size_t begun = outbox->written;
 
-    for (struct outbox_chunk *chunk = outbox->first; chunk != NULL && is_ahead(outbox, chunk);
+    for (struct chunk *chunk = outbox->first; chunk != NULL && is_ahead(outbox, chunk);
          chunk = chunk->next, begun = 0) {
         size_t size;
 
@@ -407,7 +403,7 @@ static struct held control_held(const struct outbox *outbox)
 
 static void remove_newest_pong(struct outbox *outbox, const struct held *held)
 {
-    struct outbox_chunk *chunk = held->chunk;
+    struct chunk *chunk = held->chunk;
     size_t end = held->offset + held->size;
 
     memmove(chunk->bytes + held->offset, chunk->bytes + end, chunk->size - end);
@@ -416,10 +412,9 @@ static void remove_newest_pong(struct outbox *outbox, const struct held *held)
 }
 
 /* The chunk that the next control frame goes to. */
-static struct outbox_chunk *control_chunk(struct outbox *outbox, struct outbox_pool *pool,
-                                          size_t size)
+static struct chunk *control_chunk(struct outbox *outbox, struct chunk_pool *pool, size_t size)
 {
-    struct outbox_chunk *before = NULL, *chunk = outbox->first;
+    struct chunk *before = NULL, *chunk = outbox->first;
 
     for (; chunk != NULL && is_ahead(outbox, chunk); chunk = chunk->next)
         before = chunk;
@@ -431,7 +426,7 @@ static struct outbox_chunk *control_chunk(struct outbox *outbox, struct outbox_p
     return chunk;
 }
 
-bool outbox_control(struct outbox *outbox, struct outbox_pool *pool, enum frame_opcode opcode,
+bool outbox_control(struct outbox *outbox, struct chunk_pool *pool, enum frame_opcode opcode,
                     struct slice payload, bool *skipped)
 {
     uint8_t header[FRAME_HEADER_MAX];
@@ -447,7 +442,7 @@ bool outbox_control(struct outbox *outbox, struct outbox_pool *pool, enum frame_
         return true; /* the peer will answer that one */
     if (!cut_behind_begun(outbox, pool))
         return false;
-    struct outbox_chunk *chunk = control_chunk(outbox, pool, header_size + payload.size);
+    struct chunk *chunk = control_chunk(outbox, pool, header_size + payload.size);
     if (chunk == NULL)
         return false;
     if (opcode == FRAME_PONG && outbox->pongs >= OUTBOX_PONGS_MAX) {

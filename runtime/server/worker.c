@@ -69,7 +69,7 @@ static void worker_sweep(struct loop *loop, struct timer *timer)
         worker->trimmed = now;
         compression_trim(worker->compression);
     }
-    outbox_pool_trim(&worker->pool);
+    chunk_pool_trim(&worker->pool);
     timer_set(worker->timers, timer, now + sweep_ms_of(worker->routing->config));
 }
 
@@ -127,7 +127,7 @@ void worker_free(struct worker *worker)
         loop_free(worker->loop); /* what its mailbox still holds may use all of the rest */
     fanout_free(worker->fanout);
     compression_free(worker->compression);
-    outbox_pool_free(&worker->pool);
+    chunk_pool_free(&worker->pool);
     timers_free(worker->timers);
     routing_unref(worker->routing);
     mem_free(worker->receive);

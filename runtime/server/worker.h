@@ -31,7 +31,7 @@ struct worker {
     struct routing *routing;              /* what new connections meet; a reference */
     struct routing_message *next_routing; /* main thread's: prepared, and not yet posted */
     uint8_t *receive; /* WORKER_RECEIVE_SIZE bytes and one more, for a zero byte */
-    struct outbox_pool pool;
+    struct chunk_pool pool;
     struct conn_list conns;   /* all of them */
     struct conn_list ready;   /* to be looked at when the turn ends: see conn_turn */
     struct conn_list greedy;  /* had their share of the turn, and left more: after the others */
