@@ -24,8 +24,7 @@ struct compression {
     bool repeats;        /* are expected, so messages are remembered: */
     bool used;           /* since the last trim */
     unsigned count;
-    unsigned
-        next; /* the one behind that which came again: members get the same in the same order */
+    unsigned next; /* behind that which came again: members get the same in the same order */
     struct remembered remembered[REMEMBERED_MOST];
     struct text bytes; /* of all that is remembered */
 };

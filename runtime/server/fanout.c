@@ -22,8 +22,8 @@ enum {
     RUN_MOST = AUDIENCE_SHOWINGS, /* events of one group taken together */
     SLICE_MOST = 1024,            /* deliveries in a turn... */
     SLICE_BYTES = 4096,           /* ...where so many bytes of a batch are one more */
-    WAITING_MAX =
-        LAYER_LOCAL_WAITING_MAX, /* bytes of events that a loop keeps; beyond, the new go */
+    /* Bytes of events that a loop keeps; beyond, the new go. */
+    WAITING_MAX = LAYER_LOCAL_WAITING_MAX,
 };
 
 /* An event that has come and waits. */

@@ -91,12 +91,11 @@ static void count_refusal(const struct conn *conn, unsigned status)
 void http_refuse(struct conn *conn, const struct http_request *request, unsigned status,
                  const char *why)
 {
-    count_refusal(conn, status);
-
     struct text out = {0};
     const char *fields = status == 426 ? "Sec-WebSocket-Version: 13\r\n" : "";
     struct slice method = request != NULL ? request->method : (struct slice){0};
 
+    count_refusal(conn, status);
     size_t bytes = http_reply_text(&out, status, slice_of(fields), (struct slice){0}, false, false);
     conn_log(conn, LOG_WARN, "http.refused", LOG_INT("status", status), LOG_INT("bytes", bytes),
              LOG_STR("why", why), LOG_STRN("method", method.data, method.size));

@@ -20,8 +20,7 @@ void http_refuse(struct conn *conn, const struct http_request *request, unsigned
                  const char *why);
 
 /* Of a path that no mount takes: where one takes it with a slash at its end, or without that,
- * appends
- * "; routing.conf:12 takes it with a trailing "/"". That is what most often is wrong. */
+ * appends: ; routing.conf:12 takes it with a trailing "/". That is what most often is wrong. */
 void http_hint(const struct config *config, bool upgrade, struct slice path, struct text *out);
 
 /* The consumer's answers to a handshake. */
