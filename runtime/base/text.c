@@ -53,6 +53,15 @@ struct slice slice_trim(struct slice text)
     return text;
 }
 
+bool slice_take_byte(struct slice *text, char byte)
+{
+    if (text->size == 0 || text->data[0] != byte)
+        return false;
+    text->data++;
+    text->size--;
+    return true;
+}
+
 char *text_reserve(struct text *text, size_t size)
 {
     size_t room = text->room > 0 ? text->room : TEXT_FIRST_ROOM;

@@ -20,6 +20,7 @@ struct slice slice_of(const char *text);
 bool slice_equal(struct slice a, struct slice b);
 bool slice_equal_nocase(struct slice a, struct slice b); /* ASCII letters in any case */
 struct slice slice_trim(struct slice text);              /* without blanks and tabs around it */
+bool slice_take_byte(struct slice *text, char byte);     /* if text begins so: it goes on behind */
 
 /* A buffer that grows. All zero is empty. After an allocation failed, `failed` is set, what was
  * there stays, and adding does nothing: ask once, at the end. A zero byte follows data[size - 1]

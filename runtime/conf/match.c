@@ -38,10 +38,8 @@ bool piece_holds(enum pattern_kind kind, char byte)
 
 struct slice piece_behind_slashes(struct slice text)
 {
-    while (text.size > 0 && text.data[0] == '/') {
-        text.data++;
-        text.size--;
-    }
+    while (slice_take_byte(&text, '/'))
+        ;
     return text;
 }
 

@@ -104,16 +104,12 @@ static bool read_port(struct slice text, int *port)
 /* host, host:port, [v6] or [v6]:port. */
 static bool read_host(struct slice text, struct parts *parts)
 {
-    bool brackets = text.size > 0 && text.data[0] == '[';
+    bool brackets = slice_take_byte(&text, '[');
 
     if (brackets) {
-        text.data++;
-        text.size--;
         parts->host = cut(&text, "]");
-        if (text.size == 0)
+        if (!slice_take_byte(&text, ']'))
             return false;
-        text.data++;
-        text.size--;
     } else {
         parts->host = cut(&text, ":");
     }
@@ -122,8 +118,7 @@ static bool read_host(struct slice text, struct parts *parts)
     parts->port_given = text.size > 0;
     if (text.size == 0)
         return true;
-    return text.data[0] == ':' &&
-           read_port((struct slice){text.data + 1, text.size - 1}, &parts->port);
+    return slice_take_byte(&text, ':') && read_port(text, &parts->port);
 }
 
 /* [scheme:]//[user@]host[:port][/path] */

@@ -5,15 +5,6 @@
  */
 #include "wire/etag.h"
 
-static bool take_byte(struct slice *text, char byte)
-{
-    if (text->size == 0 || text->data[0] != byte)
-        return false;
-    text->data++;
-    text->size--;
-    return true;
-}
-
 /* Anything between the quotes but blanks, quotes and control bytes; a backslash is one like any. */
 static bool is_tag_byte(char c)
 {
@@ -26,15 +17,15 @@ static bool take_tag(struct slice *text, struct etag *tag)
 {
     struct slice start;
 
-    tag->weak = take_byte(text, 'W');
-    if (tag->weak && !take_byte(text, '/'))
+    tag->weak = slice_take_byte(text, 'W');
+    if (tag->weak && !slice_take_byte(text, '/'))
         return false;
     start = *text;
-    if (!take_byte(text, '"'))
+    if (!slice_take_byte(text, '"'))
         return false;
     while (text->size > 0 && is_tag_byte(text->data[0]))
-        take_byte(text, text->data[0]);
-    if (!take_byte(text, '"'))
+        slice_take_byte(text, text->data[0]);
+    if (!slice_take_byte(text, '"'))
         return false;
     tag->opaque = (struct slice){start.data, start.size - text->size};
     return true;
@@ -53,7 +44,7 @@ bool etag_equal(struct etag a, struct etag b, bool strong)
 /* Blanks and empty elements in front of an element, or behind the last one. */
 static void skip_commas(struct slice *list)
 {
-    while (take_byte(list, ',') || take_byte(list, ' ') || take_byte(list, '\t'))
+    while (slice_take_byte(list, ',') || slice_take_byte(list, ' ') || slice_take_byte(list, '\t'))
         ;
 }
 

@@ -40,15 +40,6 @@ static bool take_mark(struct slice *text, char mark)
     return true;
 }
 
-static bool take_byte(struct slice *text, char byte)
-{
-    if (text->size == 0 || text->data[0] != byte)
-        return false;
-    text->data++;
-    text->size--;
-    return true;
-}
-
 static void add_to_value(struct value *value, struct slice token)
 {
     for (size_t i = 0; i < token.size && value->size <= VALUE_MAX; i++) {
@@ -62,21 +53,21 @@ static void add_to_value(struct value *value, struct slice token)
 static bool take_value(struct slice *text, struct value *value)
 {
     value->given = true;
-    if (!take_byte(text, '"')) {
+    if (!slice_take_byte(text, '"')) {
         struct slice token = http_take_token(text);
 
         add_to_value(value, token);
         return token.size > 0;
     }
     do {
-        take_byte(text, '\\');
+        slice_take_byte(text, '\\');
 
         struct slice byte = {text->data, text->size > 0};
         if (!http_is_token(byte))
             return false;
         add_to_value(value, byte);
-        take_byte(text, byte.data[0]);
-    } while (!take_byte(text, '"'));
+        slice_take_byte(text, byte.data[0]);
+    } while (!slice_take_byte(text, '"'));
     return true;
 }
 

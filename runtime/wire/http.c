@@ -36,11 +36,6 @@ static struct slice take(struct slice *text, size_t size)
     return taken;
 }
 
-static bool take_byte(struct slice *text, char byte)
-{
-    return text->size > 0 && text->data[0] == byte && take(text, 1).size == 1;
-}
-
 bool http_is_token_byte(char byte)
 {
     return token_bytes[(uint8_t)byte];
@@ -224,14 +219,14 @@ static enum http_result read_request_line(struct slice line, struct http_request
 {
     request->fields.data = line.data + line.size + 2;
     request->method = http_take_token(&line);
-    if (request->method.size == 0 || !take_byte(&line, ' '))
+    if (request->method.size == 0 || !slice_take_byte(&line, ' '))
         return refuse(request, 400, "a request line that does not begin with a method");
     request->target = take_target(&line);
     if (line.size > 0 && line.data[0] == '#')
         return refuse(request, 400, "a fragment in the target");
     if (line.size > 0 && line.data[0] != ' ')
         return refuse(request, 400, "a byte in the target that is not printable ASCII");
-    if (request->target.size == 0 || !take_byte(&line, ' '))
+    if (request->target.size == 0 || !slice_take_byte(&line, ' '))
         return refuse(request, 400, "a request line that is not method, target and version");
     if (read_version(line, request) == HTTP_REFUSED)
         return HTTP_REFUSED;

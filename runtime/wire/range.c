@@ -33,10 +33,8 @@ static bool take_number(struct slice *text, uint64_t *number)
 static bool read_spec(struct slice text, struct spec *spec)
 {
     spec->has_first = take_number(&text, &spec->first);
-    if (text.size == 0 || text.data[0] != '-')
+    if (!slice_take_byte(&text, '-'))
         return false;
-    text.data++;
-    text.size--;
     spec->has_last = take_number(&text, &spec->last);
     if (text.size > 0 || (!spec->has_first && !spec->has_last))
         return false;
@@ -95,12 +93,8 @@ static void add_range(struct ranges *ranges, struct range range)
 
 static bool take_unit(struct slice *value)
 {
-    if (!slice_equal_nocase(http_take_token(value), SLICE("bytes")) || value->size == 0 ||
-        value->data[0] != '=')
-        return false;
-    value->data++;
-    value->size--;
-    return true;
+    return slice_equal_nocase(http_take_token(value), SLICE("bytes")) &&
+           slice_take_byte(value, '=');
 }
 
 enum range_result range_parse(struct slice value, uint64_t size, struct ranges *ranges)
