@@ -56,7 +56,7 @@ START_TEST(different_things_are_told_each)
     ck_assert_uint_eq(dropped(DROP_BAD_TYPE), 1);
     ck_assert_uint_eq(dropped(DROP_CLOSED), 2);
     ck_assert_uint_eq(dropped(DROP_EARLY), 1);
-    ck_assert_uint_eq(dropped(DROP_SLOW), 0);
+    ck_assert_uint_eq(dropped(DROP_JOB), 0);
 }
 END_TEST
 

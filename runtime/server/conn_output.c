@@ -75,7 +75,6 @@ static void conn_slow(struct conn *conn)
 {
     size_t dropped = outbox_drop_unstarted(&conn->outbox, &conn->worker->pool);
 
-    mount_drop(conn->mount, DROP_SLOW, (struct slice){0});
     limit_hit(&conn->mount->limits, LIMIT_BACKLOG);
     conn_log(conn, LOG_WARN, "conn.slow", LOG_INT("backlog", conn_limits(conn)->backlog),
              LOG_INT("dropped_bytes", dropped));

@@ -91,8 +91,8 @@ static void watch_set(struct worker *worker, const struct call *call)
                           memory_order_relaxed);
     if (call != NULL)
         watch_type(watch, call->type);
-    unsigned long calls = atomic_load_explicit(&worker->watch.calls, memory_order_relaxed);
-    atomic_store_explicit(&worker->watch.calls, calls + 1, memory_order_release);
+    unsigned long calls = atomic_load_explicit(&watch->calls, memory_order_relaxed);
+    atomic_store_explicit(&watch->calls, calls + 1, memory_order_release);
 }
 
 void call_begin(struct call *call, struct worker *worker)

@@ -3,7 +3,7 @@
  * turns somebody away or ends a connection.
  *
  * Each mount has such counts, and so has the server, for what happens before a mount is known.
- * (What is only dropped, while its connection goes on, is counted in server/mount.)
+ * (What is dropped and ends no connection is counted in server/mount.)
  */
 #ifndef SERVER_LIMIT_H
 #define SERVER_LIMIT_H

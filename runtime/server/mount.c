@@ -20,13 +20,19 @@ enum { TELL_AGAIN_MS = 60 * 1000 };
 const char *drop_name(enum drop drop)
 {
     static const char *const names[DROP_COUNT] = {
-        [DROP_NO_HANDLER] = "no handler",   [DROP_BAD_TYPE] = "bad type",
-        [DROP_BAD_EVENT] = "bad event",     [DROP_BAD_NAME] = "bad name",
-        [DROP_EVENTS_FULL] = "events full", [DROP_CLOSED] = "closed",
-        [DROP_EARLY] = "before accept",     [DROP_NOT_TEXT] = "not text",
-        [DROP_JOB] = "pool full",           [DROP_SLOW] = "slow reader",
-        [DROP_BACKLOG] = "backlog",         [DROP_PONGS] = "pongs",
-        [DROP_MISUSE] = "misuse",           [DROP_NO_MEMORY] = "no memory",
+        [DROP_NO_HANDLER] = "no handler",
+        [DROP_BAD_TYPE] = "bad type",
+        [DROP_BAD_EVENT] = "bad event",
+        [DROP_BAD_NAME] = "bad name",
+        [DROP_EVENTS_FULL] = "events full",
+        [DROP_CLOSED] = "closed",
+        [DROP_EARLY] = "before accept",
+        [DROP_NOT_TEXT] = "not text",
+        [DROP_JOB] = "pool full",
+        [DROP_BACKLOG] = "backlog",
+        [DROP_PONGS] = "pongs",
+        [DROP_MISUSE] = "misuse",
+        [DROP_NO_MEMORY] = "no memory",
     };
 
     return names[drop];
@@ -189,8 +195,7 @@ struct routing *routing_new(struct config *config, struct plugin_cache *cache,
         return NULL;
     }
     for (unsigned i = 0; i < routing->mount_count; i++) {
-        if (routing->mounts[i].config->file ==
-            NULL) /* routing.conf has mistakes, and this is one */
+        if (routing->mounts[i].config->file == NULL) /* one of routing.conf's mistakes */
             continue;
         if (routing->mounts[i].config->kind == MOUNT_WS)
             open_consumer(&routing->mounts[i], cache, now, diag);

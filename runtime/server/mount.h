@@ -18,7 +18,8 @@
 
 struct files; /* server/files */
 
-/* Why something was dropped. Each is counted by mount, and told at most once a minute. */
+/* Why something was dropped. Each is counted by mount, and told at most once a minute. (Who runs
+ * into a limit and is closed for it is counted in server/limit.) */
 enum drop {
     DROP_NO_HANDLER,  /* an event whose type no handler is declared for */
     DROP_BAD_TYPE,    /* an event without a type that could name a handler */
@@ -29,7 +30,6 @@ enum drop {
     DROP_EARLY,       /* a message sent before the handshake was answered */
     DROP_NOT_TEXT,    /* a message to send that is not UTF-8, or not JSON */
     DROP_JOB,         /* a job: the pool was full */
-    DROP_SLOW,        /* what a slow reader had still to get when it was closed */
     DROP_BACKLOG,     /* a message for a slow reader, where routing.conf says policy=drop */
     DROP_PONGS,       /* a pong: too many waited for a peer that pings and does not read */
     DROP_MISUSE,      /* a call that the connection's state does not allow */
