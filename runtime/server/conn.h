@@ -41,79 +41,90 @@ LIST_HEAD(alarm_list, alarm);
 /* Of one worker: its thread alone touches it, but for what a blocking callback that runs on the
  * pool reads (scope, state, mount), which nobody else touches meanwhile. */
 struct conn {
+    /* Its place on the loop. */
+    struct worker *worker;
     TAILQ_ENTRY(conn) link;         /* in worker->conns */
     TAILQ_ENTRY(conn) ready_link;   /* in worker->ready, where `ready` says so */
     TAILQ_ENTRY(conn) greedy_link;  /* in worker->greedy, where `greedy` says so */
     TAILQ_ENTRY(conn) stalled_link; /* in worker->stalled, where `stalled` says so */
-    struct worker *worker;
-    struct event event;
-    int fd;
-    enum conn_state state;
     bool ready : 1;
     bool greedy : 1;
-    bool want_write : 1;   /* the socket was full: the event waits for room as well */
-    bool reading : 1;      /* the event waits for bytes */
-    bool peer_done : 1;    /* the peer has sent its last byte */
-    bool linger : 1;       /* ENDING: wait for the peer's end, so that it gets our last words */
-    bool shut : 1;         /* ENDING: our side is shut down */
-    bool keep_alive : 1;   /* REPLYING: another request may follow */
-    bool busy : 1;         /* a callback runs on the pool */
-    bool stalled : 1;      /* in worker->stalled */
-    bool connected : 1;    /* connect was called, or would have been: disconnect is owed */
-    bool disconnected : 1; /* disconnect was called */
-    bool pinged : 1;       /* a ping is out and nothing came since */
-    bool more : 1;         /* there is more to be read, left for the next turn to be fair */
-    bool served : 1;       /* a request was answered on it before this one */
-    bool told : 1;         /* the server stops: it was its turn to end... */
-    bool stopping : 1;     /* ...which is why it ends */
-    bool is_unix;  /* no bit field: a callback on the pool reads it, while the loop sets bits */
-    uint16_t code; /* what disconnect is told */
-    uint16_t sent_code; /* of our close frame; 0: none is sent */
-    unsigned pins;      /* jobs under way that will come back to it */
+    bool stalled : 1;
 
-    struct mount *mount;           /* of a websocket, once routed */
-    struct routing *routing;       /* the reference that keeps mount */
-    struct generation *generation; /* a reference */
-    struct scope *scope;
-    void *state_bytes;    /* the consumer's, of its state_size */
-    struct text response; /* header lines for the handshake's answer */
-
-    struct text held;         /* bytes received and not yet taken... */
-    size_t held_at;           /* ...from here on */
-    size_t accounted;         /* bytes of memory that it has told the server's `held` of */
-    struct conn_rates *rates; /* NULL: its mount sets none */
-    struct http_scan scan;
-    struct message_reader reader;
-    struct outbox outbox;
-    atomic_size_t backlog; /* outbox.size, for a callback on the pool */
-    atomic_bool starved;   /* a callback on the pool had no memory for what it asked */
-    int file;              /* REPLYING: what is sent behind the outbox; -1: none */
-    uint64_t file_offset, file_left;
-    struct files_parts *parts; /* what comes behind these bytes of the file; NULL: nothing */
-    struct http_body *body;    /* REQUEST: what is awaited behind a head; NULL: the head itself */
-
-    struct task_list tasks; /* callbacks that wait: of a blocking consumer */
-    unsigned task_events;   /* events among them */
-    struct task *last_task; /* for disconnect, made beforehand: it must not fail */
-    struct membership_list memberships;
-    struct alarm_list alarms; /* server/later: sluice_after */
-    uint64_t next_alarm;
-    struct channel *channel; /* NULL: its name was never asked for */
-    char *reason;            /* the peer's; for sluice_close_reason */
-
-    uint64_t opened;        /* clock_now of accept */
-    uint64_t since;         /* of the present state's beginning, or of the request's */
-    uint64_t heard;         /* when the last byte came */
-    uint64_t pinged_at;     /* when the ping that is unanswered was sent */
-    uint64_t message_since; /* when the message that is half there began; 0: none is */
-    uint64_t message_last;  /* when the last message went in or out */
-    uint64_t messages_in, messages_out, bytes_in, bytes_out;
-    struct address_entry *address; /* its own; NULL: of a Unix socket */
+    /* The line. */
+    int fd; /* -1 once it is GONE */
+    struct event event;
+    bool reading : 1;    /* the event waits for bytes */
+    bool want_write : 1; /* the socket was full: the event waits for room as well */
+    bool more : 1;       /* there is more to be read, left for the next turn to be fair */
+    bool pinged : 1;     /* a ping is out and nothing came since */
+    bool peer_done : 1;  /* the peer has sent its last byte */
+    bool linger : 1;     /* ENDING: wait for the peer's end, so that it gets our last words */
+    bool shut : 1;       /* ENDING: our side is shut down */
+    bool is_unix; /* no bit field: a callback on the pool reads it, while the loop sets bits */
+    struct address_entry *address; /* its place in the counts; NULL: of a Unix socket */
     union {
         struct sockaddr any;
         struct sockaddr_in v4;
         struct sockaddr_in6 v6;
     } peer;
+
+    /* Its life. */
+    enum conn_state state;
+    bool served : 1;       /* a request was answered on it before this one */
+    bool keep_alive : 1;   /* REPLYING: another request may follow */
+    bool connected : 1;    /* connect was called, or would have been: disconnect is owed */
+    bool disconnected : 1; /* disconnect was called */
+    bool told : 1;         /* the server stops: it was its turn to end... */
+    bool stopping : 1;     /* ...which is why it ends */
+    uint16_t code;         /* what disconnect is told */
+    uint16_t sent_code;    /* of our close frame; 0: none is sent */
+    char *reason;          /* the peer's; for sluice_close_reason */
+
+    /* Of a websocket, once routed: the mount and its code. */
+    struct mount *mount;
+    struct routing *routing;       /* the reference that keeps mount */
+    struct generation *generation; /* a reference */
+    struct scope *scope;
+    void *state_bytes;       /* the consumer's, of its state_size */
+    struct text response;    /* header lines for the handshake's answer */
+    struct channel *channel; /* NULL: its name was never asked for */
+    struct membership_list memberships;
+    struct alarm_list alarms; /* server/later: sluice_after */
+    uint64_t next_alarm;
+
+    /* What has come. */
+    struct text held;       /* bytes received and not yet taken... */
+    size_t held_at;         /* ...from here on */
+    struct http_scan scan;  /* REQUEST: of the head that is awaited... */
+    struct http_body *body; /* ...or of the body behind it; NULL: it is the head */
+    struct message_reader reader;
+    struct conn_rates *rates; /* NULL: its mount sets none */
+    size_t accounted;         /* bytes of memory that it has told the server's `held` of */
+
+    /* What goes out. */
+    struct outbox outbox;
+    atomic_size_t backlog; /* outbox.size, for a callback on the pool */
+    int file;              /* REPLYING: what is sent behind the outbox; -1: none */
+    uint64_t file_offset, file_left;
+    struct files_parts *parts; /* what comes behind these bytes of the file; NULL: nothing */
+
+    /* Callbacks of a blocking consumer. */
+    bool busy;              /* one runs on the pool */
+    struct task_list tasks; /* those that wait */
+    unsigned task_events;   /* events among them */
+    unsigned pins;          /* jobs under way that will come back to it */
+    struct task *last_task; /* for disconnect, made beforehand: it must not fail */
+    atomic_bool starved;    /* one on the pool had no memory for what it asked */
+
+    /* When, by loop_now, and how much. */
+    uint64_t opened;        /* accepted */
+    uint64_t since;         /* the present state began, or the request did */
+    uint64_t heard;         /* the last byte came */
+    uint64_t pinged_at;     /* the last ping was sent */
+    uint64_t message_since; /* the message that is half there began; 0: none is */
+    uint64_t message_last;  /* the last message went in or out */
+    uint64_t messages_in, messages_out, bytes_in, bytes_out;
 };
 
 /* Takes over the descriptor, and its place in the counts: the descriptor is closed, and the place

@@ -38,8 +38,7 @@ struct turn {
     size_t bytes;   /* of them */
     size_t message; /* of the one just taken; more than have come, where it was compressed */
     size_t looked;  /* work done when the clock was asked last... */
-    size_t wait;    /* ...and after which it is asked again: little at first, for callbacks may be
-                       slow */
+    size_t wait;    /* ...and after which it is again: little at first, as callbacks may be slow */
     uint64_t began;
 };
 
@@ -108,7 +107,7 @@ static void peer_closed(struct conn *conn, const struct message *message)
     conn_end(conn, true); /* bytes that still come would reset a line that is closed at once */
 }
 
-static void message_fault(struct conn *conn, const struct message *message)
+static void fail_message(struct conn *conn, const struct message *message)
 {
     if (message->code == 1009)
         conn_exceed(conn, LIMIT_MESSAGE, 1009, message->why);
@@ -129,6 +128,24 @@ static size_t part_of(const struct conn *conn, const uint8_t *data, size_t size)
     return one_frame || size < FRAGMENT_MOST ? size : FRAGMENT_MOST;
 }
 
+static void message_came(struct conn *conn, bool binary, const struct message *message)
+{
+    conn->message_since = 0;
+    conn->message_last = loop_now(conn->worker->loop);
+    conn->messages_in++;
+    if (conn->state == CONN_OPEN && (conn->rates == NULL || conn_rates_message(conn)))
+        dispatch_message(conn, binary, message->data, message->size);
+}
+
+/* Is one half there, and since when? */
+static void note_unfinished(struct conn *conn)
+{
+    if (!message_unfinished(&conn->reader))
+        conn->message_since = 0;
+    else if (conn->message_since == 0)
+        conn->message_since = loop_now(conn->worker->loop);
+}
+
 /* True: something was taken. */
 static bool take_message(struct conn *conn, struct turn *turn, uint8_t **data, size_t *size)
 {
@@ -137,27 +154,17 @@ static bool take_message(struct conn *conn, struct turn *turn, uint8_t **data, s
     struct message message;
     size_t part = part_of(conn, *data, *size), rest = *size - part;
     enum message_result result = message_next(&conn->reader, &bounds, data, &part, &message);
-    uint64_t now = loop_now(conn->worker->loop);
 
     *size = part + rest;
     switch (result) {
     case MESSAGE_MORE:
-        if (!message_unfinished(&conn->reader))
-            conn->message_since = 0;
-        else if (conn->message_since == 0)
-            conn->message_since = now;
+        note_unfinished(conn);
         return rest > 0;
     case MESSAGE_TEXT:
     case MESSAGE_BINARY:
-        conn->message_since = 0;
-        conn->message_last = now;
-        conn->messages_in++;
         turn->taken += message.frames - 1;
         turn->message = message.size;
-        if (conn->state != CONN_OPEN)
-            return true;
-        if (conn->rates == NULL || conn_rates_message(conn))
-            dispatch_message(conn, result == MESSAGE_BINARY, message.data, message.size);
+        message_came(conn, result == MESSAGE_BINARY, &message);
         return true;
     case MESSAGE_PING:
         conn_send(conn, FRAME_PONG, (struct slice){(const char *)message.data, message.size});
@@ -168,7 +175,7 @@ static bool take_message(struct conn *conn, struct turn *turn, uint8_t **data, s
         peer_closed(conn, &message);
         return false;
     case MESSAGE_FAULT:
-        message_fault(conn, &message);
+        fail_message(conn, &message);
         return false;
     }
     return false;
@@ -290,6 +297,12 @@ static bool is_heavy(const struct conn *conn, size_t size)
            (conn->reader.deflate != NULL || others_wait);
 }
 
+/* Rates hold from the handshake's answer to our close frame. */
+static bool conn_is_rated(const struct conn *conn)
+{
+    return conn->rates != NULL && conn->state == CONN_OPEN;
+}
+
 static void conn_peer_done(struct conn *conn)
 {
     conn->peer_done = true;
@@ -299,45 +312,40 @@ static void conn_peer_done(struct conn *conn)
         conn_gone(conn);
 }
 
-void conn_read(struct conn *conn)
+/* Bytes that were received: to `data`, or, where that is NULL, to where the reader had room. */
+static void conn_heard(struct conn *conn, uint8_t *data, size_t size)
 {
-    struct worker *worker = conn->worker;
-    bool open = conn->state == CONN_OPEN || conn->state == CONN_CLOSING;
-    size_t room = WORKER_RECEIVE_SIZE;
-    uint8_t *into = worker->receive;
-    uint8_t *direct = NULL;
-    size_t direct_room = 0;
-
-    if (conn->held.size == 0 && open)
-        direct = message_room(&conn->reader, &direct_room);
-    if (direct != NULL) {
-        into = direct;
-        room = direct_room;
-    }
-    bool rated = conn->rates != NULL && conn->state == CONN_OPEN;
-    if (rated)
-        room = conn_rates_room(conn, room);
-    ssize_t count = recv(conn->fd, into, room, MSG_DONTWAIT);
-    if (count < 0) {
-        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-            conn_cut(conn, "reset by the peer");
+    conn->heard = loop_now(conn->worker->loop);
+    conn->bytes_in += size;
+    if (conn_is_rated(conn) && !conn_rates_bytes(conn, size))
         return;
-    }
-    if (count == 0) {
-        conn_peer_done(conn);
-        return;
-    }
-    conn->heard = loop_now(worker->loop);
-    conn->bytes_in += (uint64_t)count;
-    if (rated && !conn_rates_bytes(conn, (size_t)count))
-        return;
-    if (direct != NULL)
-        message_received(&conn->reader, (size_t)count);
-    if (direct == NULL && is_heavy(conn, (size_t)count)) {
-        hold(conn, worker->receive, (size_t)count);
+    if (data == NULL) {
+        message_received(&conn->reader, size);
+        conn_input(conn, conn->worker->receive, 0);
+    } else if (is_heavy(conn, size)) {
+        hold(conn, data, size);
         conn_wait_turn(conn);
     } else {
-        conn_input(conn, worker->receive, direct != NULL ? 0 : (size_t)count);
+        conn_input(conn, data, size);
     }
     conn_account(conn);
+}
+
+void conn_read(struct conn *conn)
+{
+    bool open = conn->state == CONN_OPEN || conn->state == CONN_CLOSING;
+    uint8_t *shared = conn->worker->receive, *direct = NULL;
+    size_t room = WORKER_RECEIVE_SIZE;
+
+    if (conn->held.size == 0 && open)
+        direct = message_room(&conn->reader, &room);
+    if (conn_is_rated(conn))
+        room = conn_rates_room(conn, room);
+    ssize_t count = recv(conn->fd, direct != NULL ? direct : shared, room, MSG_DONTWAIT);
+    if (count > 0)
+        conn_heard(conn, direct != NULL ? NULL : shared, (size_t)count);
+    else if (count == 0)
+        conn_peer_done(conn);
+    else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+        conn_cut(conn, "reset by the peer");
 }

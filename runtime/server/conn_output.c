@@ -126,8 +126,7 @@ static void conn_queued(struct conn *conn, size_t bytes)
 {
     conn->bytes_out += bytes;
     atomic_store_explicit(&conn->backlog, conn->outbox.size, memory_order_relaxed);
-    if (!conn->ready)
-        conn_ready(conn);
+    conn_ready(conn);
 }
 
 static void conn_sent(struct conn *conn, size_t bytes, unsigned frames)

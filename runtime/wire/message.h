@@ -64,7 +64,7 @@ enum message_result message_next(struct message_reader *reader, const struct mes
 
 /* Where the next bytes of a large frame may be received directly, to be told with message_received
  * before the next message_next (which may then be called with no other bytes). NULL: receive
- * elsewhere and call message_next. */
+ * elsewhere and call message_next; *size is then left as it was. */
 uint8_t *message_room(struct message_reader *reader, size_t *size);
 void message_received(struct message_reader *reader, size_t size);
 
