@@ -10,7 +10,6 @@
 #define SERVER_LISTENER_H
 
 #include "conf/config.h"
-#include "server/worker.h"
 
 struct listeners;
 
@@ -22,10 +21,8 @@ void listeners_close(struct listeners *listeners); /* and removes Unix sockets' 
 unsigned listeners_count(const struct listeners *listeners);
 const char *listeners_address(const struct listeners *listeners, unsigned index);
 
-/* Begins, and ends, accepting on a worker's loop: on its thread. False: no memory. */
-bool listener_begin(struct worker *worker, struct listeners *listeners);
-void listener_end(struct worker *worker);
-/* A descriptor has become free: accepting that rests for want of one goes on. */
-void listener_wake(struct worker *worker);
+/* For acceptors: the socket of an address that a worker waits at. */
+int listeners_socket(const struct listeners *listeners, unsigned index, unsigned worker);
+bool listeners_is_unix(const struct listeners *listeners, unsigned index);
 
 #endif

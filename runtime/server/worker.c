@@ -10,11 +10,11 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "server/acceptor.h"
 #include "server/compression.h"
 #include "server/conn.h"
 #include "server/dispatch.h"
 #include "server/fanout.h"
-#include "server/listener.h"
 #include "server/server.h"
 
 enum {
@@ -122,7 +122,7 @@ void worker_free(struct worker *worker)
 {
     if (worker == NULL)
         return;
-    listener_end(worker);
+    acceptor_end(worker);
     if (worker->loop != NULL)
         loop_free(worker->loop); /* what its mailbox still holds may use all of the rest */
     fanout_free(worker->fanout);
@@ -138,7 +138,7 @@ static void worker_begin(struct loop *loop, void *context)
 {
     (void)loop;
     struct worker *worker = context;
-    if (!listener_begin(worker, worker->server->listeners))
+    if (!acceptor_begin(worker, worker->server->listeners))
         log_write(LOG_ERROR, "listener.failed", LOG_STR("why", "no memory"));
 }
 
@@ -212,7 +212,7 @@ static void say_if_empty(struct worker *worker)
 void worker_conn_left(struct worker *worker)
 {
     worker->conn_count--;
-    listener_wake(worker);
+    acceptor_wake(worker);
     say_if_empty(worker);
 }
 
@@ -249,7 +249,7 @@ static void stop_run(struct loop *loop, struct loop_message *message)
     struct worker *worker = loop_data(loop);
     unsigned slices = worker->conn_count > AT_ONCE ? worker->pace / SLICE_MS : 0;
 
-    listener_end(worker);
+    acceptor_end(worker);
     worker->stopping = true;
     worker->slice_size = slices > 0 ? (worker->conn_count + slices - 1) / slices : UINT_MAX;
     worker->slice_at = loop_now(loop);
@@ -264,7 +264,7 @@ static void cut_run(struct loop *loop, struct loop_message *message)
     struct worker *worker = loop_data(loop);
     struct conn *conn;
 
-    listener_end(worker);
+    acceptor_end(worker);
     worker->stopping = true;
     timer_unset(worker->timers, &worker->slice);
     TAILQ_FOREACH (conn, &worker->conns, link) {

@@ -44,9 +44,9 @@ struct worker {
     struct fanout *fanout;    /* events on their way to connections: server/fanout */
     struct compression *compression; /* of messages that go out: server/compression */
     struct timer sweep;
-    uint64_t trimmed; /* when memory that is not used was last given back */
-    struct listener *listeners;
-    int spare;          /* a descriptor for when there is no other: see server/listener; -1: none */
+    uint64_t trimmed;           /* when memory that is not used was last given back */
+    struct acceptor *acceptors; /* one for each socket */
+    int spare;          /* a descriptor for when there is no other: see server/acceptor; -1: none */
     uint64_t lacked_at; /* when there was none last; 0: never */
     struct loop_hook turn;
     bool stopping;                 /* takes no connection any more */

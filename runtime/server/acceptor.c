@@ -1,0 +1,277 @@
+/*
+ * server/acceptor: a loop takes in connections, and turns some away.
+ *
+ * What fails while accepting is either that one connection's misfortune, or a lack that passes: the
+ * socket then rests for a moment, until a connection has gone. Who still finds no descriptor then
+ * is told so, by means of one that each loop keeps for that: else the kernel would keep clients
+ * waiting in silence.
+ */
+#include "server/acceptor.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "server/conn.h"
+#include "server/server.h"
+
+enum {
+    ACCEPT_MOST = 256,      /* taken in a turn, so that those already here are served too */
+    PAUSE_MS = 100,         /* without a descriptor left, until the next try */
+    EPISODE_MS = 10 * 1000, /* without such a lack: the next one is told again */
+};
+
+union peer {
+    struct sockaddr any;
+    struct sockaddr_storage room;
+};
+
+/* ---- Turning away --------------------------------------------------------------------------- */
+
+/* Told in HTTP, so that clients and proxies understand, as far as a line without a connection can
+ * be told anything: what the peer has sent already is read, since to close over it would reset the
+ * line, and the answer with it. */
+static void refuse(struct worker *worker, int fd, enum limit limit)
+{
+    char text[128];
+    int size =
+        snprintf(text, sizeof text, "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+                 limit == LIMIT_PER_ADDRESS ? "429 Too Many Requests" : "503 Service Unavailable");
+
+    (void)!recv(fd, worker->receive, WORKER_RECEIVE_SIZE, MSG_DONTWAIT);
+    if (send(fd, text, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+        shutdown(fd, SHUT_WR);
+    close(fd);
+}
+
+static void refuse_beyond(struct worker *worker, int fd, enum limit limit, unsigned most,
+                          const struct sockaddr *peer)
+{
+    if (limit_hit(&worker->server->limits, limit)) {
+        bool per_address = limit == LIMIT_PER_ADDRESS;
+        char text[ADDRESS_TEXT_SIZE] = "";
+
+        if (per_address)
+            address_text(peer, text);
+        log_write(LOG_WARN, "conn.refused",
+                  LOG_STR("why", per_address ? "its address has as many as it may"
+                                             : "as many are open as may be"),
+                  LOG_INT(per_address ? "per_address" : "connections", most),
+                  LOG_STR("peer", per_address ? text : NULL),
+                  LOG_INT("count", limit_hits(&worker->server->limits, limit)));
+    }
+    refuse(worker, fd, limit);
+}
+
+/* ---- Accepting ------------------------------------------------------------------------------ */
+
+/* One socket as one worker waits at it. Owned by the worker; its thread only. */
+struct acceptor {
+    struct acceptor *next;
+    struct worker *worker;
+    struct event *event;
+    struct timer resume; /* of a pause */
+    int fd;
+    bool is_unix;
+};
+
+/* It holds a place among the server's connections: is there one among its address's? */
+static void take(struct acceptor *acceptor, int fd, const struct sockaddr *peer)
+{
+    struct worker *worker = acceptor->worker;
+    struct server *server = worker->server;
+    unsigned most = worker->routing->config->server.per_address;
+    struct address_entry *address = NULL;
+    enum address_answer answer = ADDRESS_ADMITTED;
+
+    if (!server_admit(server)) {
+        refuse_beyond(worker, fd, LIMIT_CONNECTIONS, server->connection_limit, peer);
+        return;
+    }
+    if (!acceptor->is_unix)
+        answer = address_admit(server->addresses, peer, most, &address);
+    switch (answer) {
+    case ADDRESS_ADMITTED:
+        conn_accept(worker, fd, peer, address);
+        return;
+    case ADDRESS_FULL:
+        refuse_beyond(worker, fd, LIMIT_PER_ADDRESS, most, peer);
+        break;
+    case ADDRESS_NO_MEMORY:
+        log_write(LOG_ERROR, "conn.refused", LOG_STR("why", "no memory"));
+        close(fd);
+        break;
+    }
+    server_leave(server);
+}
+
+/* ---- When there is no descriptor ------------------------------------------------------------ */
+
+/* No descriptor is left, or no memory: to try again at once would spin, so the socket rests for a
+ * moment. Lacks that follow each other closely are one, and told once. */
+static void acceptor_pause(struct acceptor *acceptor, int error)
+{
+    struct worker *worker = acceptor->worker;
+    uint64_t now = loop_now(worker->loop);
+
+    if (worker->lacked_at == 0 || now - worker->lacked_at >= EPISODE_MS)
+        log_write(LOG_ERROR, "listener.paused", LOG_STR("why", strerror(error)),
+                  LOG_INT("connections", atomic_load(&worker->server->open)));
+    worker->lacked_at = now;
+    event_del(acceptor->event);
+    if (!timer_set(worker->timers, &acceptor->resume, now + PAUSE_MS))
+        event_add(acceptor->event, NULL);
+}
+
+/* Nothing that may be used in any other way: it only keeps its number. */
+static void spare_make(struct worker *worker)
+{
+    if (worker->spare < 0)
+        worker->spare = eventfd(0, EFD_CLOEXEC);
+}
+
+/* With the spare descriptor, to tell somebody that there is no other. 0, or errno. */
+static int refuse_with_spare(struct acceptor *acceptor)
+{
+    struct worker *worker = acceptor->worker;
+    int fd, error;
+
+    if (worker->spare < 0)
+        return EMFILE;
+    close(worker->spare);
+    worker->spare = -1;
+    fd = accept4(acceptor->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    error = fd < 0 ? errno : 0;
+    if (fd >= 0) {
+        if (limit_hit(&worker->server->limits, LIMIT_DESCRIPTORS))
+            log_write(LOG_WARN, "conn.refused", LOG_STR("why", "no descriptor is left"),
+                      LOG_INT("count", limit_hits(&worker->server->limits, LIMIT_DESCRIPTORS)));
+        refuse(worker, fd, LIMIT_DESCRIPTORS);
+    }
+    spare_make(worker);
+    return error;
+}
+
+/* ---- Turns ---------------------------------------------------------------------------------- */
+
+/* True: no more for now. */
+static bool accept_failed(struct acceptor *acceptor, int error)
+{
+    switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        acceptor_pause(acceptor, error);
+        return true;
+    case EAGAIN:
+        return true;
+    default: /* that one connection died before it was taken */
+        return false;
+    }
+}
+
+/* `waited`: a pause has passed, so who is without a descriptor still is told. */
+static void accept_all(struct acceptor *acceptor, bool waited)
+{
+    for (unsigned taken = 0; taken < ACCEPT_MOST; taken++) {
+        union peer peer;
+        socklen_t size = sizeof peer;
+        int fd = accept4(acceptor->fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int error = fd < 0 ? errno : 0;
+
+        if (fd >= 0)
+            take(acceptor, fd, &peer.any);
+        else if (waited && (error == EMFILE || error == ENFILE))
+            error = refuse_with_spare(acceptor);
+        if (error != 0 && accept_failed(acceptor, error))
+            return;
+    }
+}
+
+static void acceptor_event(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    accept_all(context, false);
+}
+
+static void acceptor_resume(struct loop *loop, struct timer *timer)
+{
+    (void)loop;
+    struct acceptor *acceptor =
+        (struct acceptor *)((char *)timer - offsetof(struct acceptor, resume));
+    spare_make(acceptor->worker);
+    event_add(acceptor->event, NULL);
+    accept_all(acceptor, true);
+}
+
+void acceptor_wake(struct worker *worker)
+{
+    for (struct acceptor *acceptor = worker->acceptors; acceptor != NULL;
+         acceptor = acceptor->next) {
+        if (acceptor->resume.place == 0)
+            continue;
+        timer_unset(worker->timers, &acceptor->resume);
+        event_add(acceptor->event, NULL);
+    }
+}
+
+/* ---- Beginning and end ---------------------------------------------------------------------- */
+
+static bool acceptor_add(struct worker *worker, int fd, bool is_unix)
+{
+    struct acceptor *acceptor = mem_zalloc(sizeof *acceptor);
+
+    if (acceptor == NULL)
+        return false;
+    *acceptor = (struct acceptor){.next = worker->acceptors,
+                                  .worker = worker,
+                                  .fd = fd,
+                                  .is_unix = is_unix,
+                                  .resume = {.run = acceptor_resume}};
+    acceptor->event =
+        event_new(loop_base(worker->loop), fd, EV_READ | EV_PERSIST, acceptor_event, acceptor);
+    if (acceptor->event == NULL || event_add(acceptor->event, NULL) != 0) {
+        if (acceptor->event != NULL)
+            event_free(acceptor->event);
+        mem_free(acceptor);
+        return false;
+    }
+    worker->acceptors = acceptor;
+    return true;
+}
+
+bool acceptor_begin(struct worker *worker, struct listeners *listeners)
+{
+    spare_make(worker);
+    for (unsigned i = 0; i < listeners_count(listeners); i++) {
+        int fd = listeners_socket(listeners, i, loop_index(worker->loop));
+
+        if (!acceptor_add(worker, fd, listeners_is_unix(listeners, i)))
+            return false;
+    }
+    return true;
+}
+
+void acceptor_end(struct worker *worker)
+{
+    while (worker->acceptors != NULL) {
+        struct acceptor *acceptor = worker->acceptors;
+
+        worker->acceptors = acceptor->next;
+        timer_unset(worker->timers, &acceptor->resume);
+        event_free(acceptor->event);
+        shutdown(acceptor->fd, SHUT_RDWR); /* who comes now is refused, and not left to wait */
+        mem_free(acceptor);
+    }
+    if (worker->spare >= 0)
+        close(worker->spare);
+    worker->spare = -1;
+}
