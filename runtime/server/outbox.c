@@ -445,7 +445,7 @@ bool outbox_control(struct outbox *outbox, struct chunk_pool *pool, enum frame_o
     struct chunk *chunk = control_chunk(outbox, pool, header_size + payload.size);
     if (chunk == NULL)
         return false;
-    if (opcode == FRAME_PONG && outbox->pongs >= OUTBOX_PONGS_MAX) {
+    if (opcode == FRAME_PONG && held.pongs >= OUTBOX_PONGS_MAX) {
         remove_newest_pong(outbox, &held);
         outbox->pongs--;
         *skipped = true;
