@@ -13,6 +13,7 @@
 #include "base/rate.h"
 #include "base/table.h"
 #include "base/text.h"
+#include "suite.h"
 
 /* --- mem --------------------------------------------------------------------------------- */
 
@@ -637,10 +638,5 @@ int main(void)
 
     add_memory_and_clock(suite);
     add_text(suite);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

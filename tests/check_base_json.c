@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "base/value.h"
 #include "written.h"
+#include "suite.h"
 
 /* In a block of its exact size, so that the address sanitizer sees one byte too many. */
 static bool parse(const char *data, size_t size, struct json_object **value)
@@ -459,13 +460,7 @@ static TCase *json_cases(void)
 int main(void)
 {
     Suite *suite = suite_create("base/json");
-    SRunner *runner;
-    int failed;
 
     suite_add_tcase(suite, json_cases());
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

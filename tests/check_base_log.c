@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "suite.h"
 
 static int log_end = -1; /* what is written to the log can be read here, one write at a time */
 
@@ -318,10 +319,5 @@ int main(void)
     tcase_add_test(tcase, log_line_is_bounded_and_says_so);
     tcase_add_test(tcase, log_keeps_errno);
     suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

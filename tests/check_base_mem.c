@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "suite.h"
 
 START_TEST(what_lives_is_counted)
 {
@@ -101,9 +102,5 @@ int main(void)
     tcase_add_test(tcase, what_fails_is_not_counted);
     tcase_add_test(tcase, free_pages_go_back);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return suite_run(suite);
 }

@@ -14,6 +14,7 @@
 #include "base/template.h"
 #include "base/text.h"
 #include "base/value.h"
+#include "suite.h"
 
 /* No format attribute: some templates here are wrong on purpose. Where they are right, the compiler
  * has checked them in the consumers. */
@@ -606,16 +607,10 @@ int main(void)
 {
     Suite *suite = suite_create("base/template");
     TCase *cases[] = {language_cases(), reference_cases(), memory_cases()};
-    SRunner *runner;
-    int failed;
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tcase_add_checked_fixture(cases[i], NULL, template_forget);
         suite_add_tcase(suite, cases[i]);
     }
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -3,10 +3,10 @@
  * pieces.
  */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
+#include "suite.h"
 
 /* The plain reading of RFC 3629: bits first, then what the number may be. Gives the bytes that are
  * good and whole, the length of `bytes` if all are. */
@@ -247,10 +247,5 @@ int main(void)
     tcase_add_test(tcase, utf8_nothing_is_valid);
     tcase_add_test(tcase, utf8_cuts_between_characters);
     suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

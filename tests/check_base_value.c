@@ -6,7 +6,6 @@
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <json-c/json.h>
 
@@ -16,6 +15,7 @@
 #include "base/text.h"
 #include "base/value.h"
 #include "written.h"
+#include "suite.h"
 
 static struct json_object *parsed(const char *text)
 {
@@ -423,14 +423,8 @@ static TCase *value_cases(void)
 int main(void)
 {
     Suite *suite = suite_create("base/value");
-    SRunner *runner;
-    int failed;
 
     suite_add_tcase(suite, number_cases());
     suite_add_tcase(suite, value_cases());
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "conf/config.h"
+#include "suite.h"
 
 /* A config that must be good, and without a warning. */
 static struct config *parse(const char *text)
@@ -527,8 +528,6 @@ int main(void)
 {
     Suite *suite = suite_create("conf");
     TCase *tests = tcase_create("config");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, addresses_are_split);
@@ -552,9 +551,5 @@ int main(void)
     tcase_add_test(tests, each_byte_may_be_any);
     tcase_add_test(tests, many_mounts_are_compared_in_time);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "conf/config.h"
+#include "suite.h"
 
 static char source_directory[4096];
 
@@ -471,8 +472,6 @@ int main(void)
 {
     Suite *suite = suite_create("conf/messages");
     TCase *tests = tcase_create("messages");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, mistakes_are_told_as_they_should_be);
@@ -483,9 +482,5 @@ int main(void)
     tcase_add_test(tests, what_does_not_print_is_escaped);
     tcase_add_test(tests, without_memory_a_message_is_missing_and_said_to_be);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "conf/origin.h"
+#include "suite.h"
 
 static const struct slice none = {NULL, 0};
 
@@ -335,8 +336,6 @@ int main(void)
 {
     Suite *suite = suite_create("conf/origin");
     TCase *tests = tcase_create("origin");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tests, entries_mean_what_they_mean_to_channels);
     tcase_add_test(tests, no_origin_passes_unless_it_is_denied);
@@ -351,9 +350,5 @@ int main(void)
     tcase_add_test(tests, what_would_allow_an_origin_allows_the_others_still);
     tcase_add_test(tests, without_memory_no_entry_is_added);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "conf/pattern.h"
+#include "suite.h"
 
 static struct pattern *compile(const char *route)
 {
@@ -660,8 +661,6 @@ int main(void)
 {
     Suite *suite = suite_create("conf/pattern");
     TCase *tests = tcase_create("pattern");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, read_vectors, free_vectors);
     tcase_set_timeout(tests, 60);
@@ -682,9 +681,5 @@ int main(void)
     tcase_add_test(tests, all_agree_with_trying_everything);
     tcase_add_test(tests, what_is_covered_is_taken);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

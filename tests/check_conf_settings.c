@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "conf/config.h"
 #include "conf/directive.h"
+#include "suite.h"
 
 /* A config that must be good, and without a warning. */
 static struct config *parse(const char *text)
@@ -381,8 +382,6 @@ int main(void)
 {
     Suite *suite = suite_create("conf/settings");
     TCase *tests = tcase_create("settings");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, an_empty_file_has_all_the_defaults);
@@ -399,9 +398,5 @@ int main(void)
     tcase_add_test(tests, the_page_has_the_table_of_the_program);
     tcase_add_test(tests, the_page_of_limits_has_them_all);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "layer/layer.h"
 #include "layer/local.h"
+#include "suite.h"
 
 /* --- names --- */
 
@@ -637,13 +638,5 @@ int main(void)
     tcase_add_test(tcase, events_are_copies_and_are_counted);
     tcase_add_test(tcase, events_that_cannot_be_made);
     add_local(add_case(suite, "local"));
-
-    SRunner *runner = srunner_create(suite);
-
-    srunner_run_all(runner, CK_NORMAL);
-
-    int failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

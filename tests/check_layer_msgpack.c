@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "base/value.h"
 #include "layer/msgpack.h"
+#include "suite.h"
 
 /* ---- The vectors ---- */
 
@@ -520,8 +521,6 @@ int main(void)
 {
     Suite *suite = suite_create("layer/msgpack");
     TCase *tests = tcase_create("msgpack");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tests, python_s_values_have_python_s_bytes);
     tcase_add_test(tests, long_values_have_python_s_bytes);
@@ -539,9 +538,5 @@ int main(void)
     tcase_add_test(tests, a_look_refuses_what_the_reader_refuses);
     tcase_add_test(tests, both_ways_survive_failed_allocations);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -5,8 +5,9 @@
  */
 #include <check.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <sluice/sluice.h>
+
+#include "suite.h"
 
 #define FIELD(type, name, at, bytes)                                                               \
     {                                                                                              \
@@ -125,10 +126,5 @@ int main(void)
     tcase_add_test(tcase, numbers_are_what_they_were);
     tcase_add_test(tcase, macros_fill_in_records);
     suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/loop.h"
+#include "suite.h"
 
 static struct loop *new_loop(unsigned index)
 {
@@ -648,13 +649,5 @@ int main(void)
     tcase_add_test(tcase, a_loop_without_memory_is_none);
     tcase_add_test(tcase, a_loop_without_descriptors_is_none);
     tcase_add_test(tcase, what_libevent_has_to_say_is_logged);
-
-    SRunner *runner = srunner_create(suite);
-
-    srunner_run_all(runner, CK_NORMAL);
-
-    int failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

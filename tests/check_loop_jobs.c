@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/jobs.h"
+#include "suite.h"
 
 static void wait_for(sem_t *sem)
 {
@@ -320,13 +321,5 @@ int main(void)
     tcase_add_test(tcase, patience_ends_and_can_begin_again);
     tcase_add_test(tcase, each_thread_calls_end_last);
     tcase_add_test(tcase, no_pool_without_memory_or_threads);
-
-    SRunner *runner = srunner_create(suite);
-
-    srunner_run_all(runner, CK_NORMAL);
-
-    int failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

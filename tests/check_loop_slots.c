@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "loop/slots.h"
+#include "suite.h"
 
 enum { MANY = 1000 };
 
@@ -110,9 +111,5 @@ int main(void)
     tcase_add_test(tcase, blocks_grow_and_shrink);
     tcase_add_test(tcase, without_memory_there_is_none);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return suite_run(suite);
 }

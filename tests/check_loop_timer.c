@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/timer.h"
+#include "suite.h"
 
 static struct loop *loop;
 static struct timers *timers;
@@ -468,13 +469,5 @@ int main(void)
     tcase_add_test(tcase, one_that_sets_itself_anew_is_called_again);
     tcase_add_test(tcase, what_libevent_cannot_take_is_not_set);
     tcase_add_test(tcase, what_could_not_be_armed_is_with_the_next_that_is_set);
-
-    SRunner *runner = srunner_create(suite);
-
-    srunner_run_all(runner, CK_NORMAL);
-
-    int failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "plugin/handler.h"
 #include "plugin_fixture.h"
+#include "suite.h"
 
 static void run_handler(struct generation *generation, const char *type, sluice_conn *ws)
 {
@@ -668,10 +669,5 @@ int main(void)
 
     add_loading(suite);
     add_life(suite);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "plugin_fixture.h"
+#include "suite.h"
 
 static void make_directory(const char *name, mode_t mode)
 {
@@ -341,10 +342,5 @@ int main(void)
 
     add_places(suite);
     add_the_dead(suite);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

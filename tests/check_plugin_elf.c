@@ -6,12 +6,12 @@
 #include <check.h>
 #include <elf.h>
 #include <link.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "plugin/elf.h"
 #include "plugin_fixture.h"
+#include "suite.h"
 
 static struct text good;
 
@@ -305,10 +305,5 @@ int main(void)
     tcase_add_test(tcase, what_is_damaged_is_named);
     tcase_add_test(tcase, a_segment_behind_the_end);
     suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "plugin_fixture.h"
+#include "suite.h"
 
 /* ---- What is said -------------------------------------------------------- */
 
@@ -319,10 +320,5 @@ int main(void)
     Suite *suite = suite_create("plugin: files");
 
     add_files(suite);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

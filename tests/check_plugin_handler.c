@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "plugin/handler.h"
 #include "plugin_fixture.h"
+#include "suite.h"
 
 static enum handler_result find(struct generation *generation, struct slice type)
 {
@@ -382,10 +383,5 @@ int main(void)
     tcase_add_test(tcase, no_lookup_waits_while_another_object_is_loaded);
     tcase_add_test(tcase, lookups_from_many_threads);
     suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -6,11 +6,11 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "server/address.h"
+#include "suite.h"
 
 union peer {
     struct sockaddr any;
@@ -183,11 +183,5 @@ int main(void)
     tcase_add_test(tcase, threads_at_once);
     tcase_add_test(tcase, written_with_their_port);
     suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

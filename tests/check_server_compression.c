@@ -6,7 +6,6 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "server/audience.h"
 #include "server/compression.h"
 #include "server/server.h"
+#include "suite.h"
 
 enum { CONNS = 12, FUSE_MOST = 40 /* more allocations than serving an audience makes */ };
 
@@ -385,9 +385,5 @@ int main(void)
     tcase_add_test(tcase, one_alone);
     tcase_add_test(tcase, memory_fails_anywhere);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return suite_run(suite);
 }

@@ -5,13 +5,13 @@
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "server/files_condition.h"
 #include "server/files_content.h"
+#include "suite.h"
 
 #define MODIFIED 784111777 /* Sun, 06 Nov 1994 08:49:37 GMT */
 #define BEFORE   "Sun, 06 Nov 1994 08:49:36 GMT"
@@ -403,10 +403,5 @@ int main(void)
     tcase_add_test(tcase, conditions_come_before_ranges);
     tcase_add_test(tcase, parts_do_without_memory);
     suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "line.h"
+#include "suite.h"
 
 static bool control(enum frame_opcode opcode, uint32_t number, size_t size)
 {
@@ -364,9 +365,5 @@ int main(void)
     tcase_add_loop_test(tcase, whatever_happens_frames_leave_whole, 0, 20);
     tcase_add_test(tcase, without_memory_nothing_is_queued);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return suite_run(suite);
 }

@@ -19,6 +19,7 @@
 #include "server/files.h"
 #include "server/http_date.h"
 #include "wire/uri.h"
+#include "suite.h"
 
 static char top[64]; /* holds the directory that is served, and a secret beside it */
 static struct files *files;
@@ -690,10 +691,5 @@ int main(void)
 
     add_serving(suite);
     add_conditions_and_mounts(suite);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -2,11 +2,11 @@
  * Tests of server/limit: each limit has a name, is counted always, and told once a minute.
  */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "server/limit.h"
+#include "suite.h"
 
 static struct limit_counts counts;
 
@@ -62,11 +62,5 @@ int main(void)
     tcase_add_test(tcase, each_by_itself);
     tcase_add_test(tcase, names_differ);
     suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -4,13 +4,13 @@
  */
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "layer/local.h"
 #include "server/group.h"
 #include "server/server.h"
+#include "suite.h"
 
 enum { CONNS = 8, FUSE_MOST = 40 /* more allocations than joining makes */ };
 
@@ -302,9 +302,5 @@ int main(void)
     tcase_add_test(tcase, joining_without_memory_leaves_nothing);
     tcase_add_test(tcase, channel_without_memory_may_come_later);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return suite_run(suite);
 }

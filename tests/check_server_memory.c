@@ -21,6 +21,7 @@
 #include "reload.h"
 #include "server/server.h"
 #include "wire/deflate.h"
+#include "suite.h"
 
 enum { FUSE_MOST = 500 }; /* more allocations than any of the ways below makes */
 
@@ -582,9 +583,5 @@ int main(void)
     tcase_add_test(tcase, bodies_survive);
     tcase_add_test(tcase, ranges_survive);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return suite_run(suite);
 }

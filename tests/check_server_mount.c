@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "server/mount.h"
+#include "suite.h"
 
 enum { MINUTE = 60 * 1000 };
 
@@ -190,9 +191,5 @@ int main(void)
     tcase_add_test(tcase, every_drop_has_a_name);
     tcase_add_test(tcase, all_mistakes_are_told_at_once);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "line.h"
+#include "suite.h"
 
 /* ---- Appending and writing ------------------------------------------------------------------ */
 
@@ -529,9 +530,5 @@ int main(void)
     tcase_add_loop_test(tcase, whatever_happens_frames_leave_whole, 0, 20);
     tcase_add_test(tcase, what_found_no_memory_was_not_appended);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return suite_run(suite);
 }

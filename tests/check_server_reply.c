@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "server/http_date.h"
 #include "server/http_reply.h"
+#include "suite.h"
 
 static struct text out;
 
@@ -325,10 +326,5 @@ int main(void)
 
     add_replies(suite);
     add_dates(suite);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

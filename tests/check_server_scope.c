@@ -14,6 +14,7 @@
 #include "server/asgi.h"
 #include "server/scope.h"
 #include "wire/uri.h"
+#include "suite.h"
 
 static struct scope *scope;
 static long live_before;
@@ -477,10 +478,5 @@ int main(void)
 
     add_scope(suite);
     add_asgi(suite);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

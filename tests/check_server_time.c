@@ -2,10 +2,10 @@
  * Tests of server/conn_time: what a peer's progress buys it, by a clock that the tests move.
  */
 #include <check.h>
-#include <stdlib.h>
 
 #include "base/clock.h"
 #include "server/conn_parts.h"
+#include "suite.h"
 
 enum { SECOND = 1000 };
 
@@ -93,11 +93,5 @@ int main(void)
     tcase_add_test(tcase, a_byte_now_and_then_buys_nothing);
     tcase_add_test(tcase, who_was_behind_catches_up);
     suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "wire/body.h"
+#include "suite.h"
 
 #define NEXT "GET / HTTP/1.1\r\n" /* what comes behind a body is none of it */
 
@@ -281,10 +282,5 @@ int main(void)
                         sizeof refused_bodies / sizeof *refused_bodies);
     tcase_add_test(tcase, content_of_the_limit_is_taken);
     suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "wire/deflate.h"
+#include "suite.h"
 
 #define KIB 1024
 
@@ -477,10 +478,5 @@ int main(void)
     tcase_add_test(tcase, steady_traffic_allocates_nothing);
     tcase_add_loop_test(tcase, without_memory_a_message_is_not_compressed, 0, 4);
     tcase_add_test(tcase, nothing_is_freed);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -3,11 +3,11 @@
  * what holds then.
  */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "wire/extension.h"
+#include "suite.h"
 
 #define HEAD                                                                                       \
     "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"                   \
@@ -294,10 +294,5 @@ int main(void)
     tcase_add_test(tcase, without_memory_the_answer_fails);
     tcase_add_test(tcase, many_offers);
     tcase_add_test(tcase, lists_are_judged);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "wire/frame.h"
+#include "suite.h"
 
 static const struct {
     uint8_t bytes[FRAME_HEADER_MAX];
@@ -175,10 +176,5 @@ int main(void)
     tcase_add_test(tcase, headers_are_written);
     tcase_add_test(tcase, masking_at_every_size_and_place);
     tcase_add_test(tcase, masking_towards_the_front);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

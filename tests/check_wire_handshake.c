@@ -2,11 +2,11 @@
  * Tests of wire/handshake: what is a handshake, what is not and why, and the answer.
  */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "wire/handshake.h"
+#include "suite.h"
 
 #define GET       "GET / HTTP/1.1\r\n"
 #define POST      "POST / HTTP/1.1\r\n"
@@ -175,10 +175,5 @@ int main(void)
     tcase_add_test(tcase, subprotocols_of_the_limit);
     tcase_add_test(tcase, offers_are_found_in_all_fields);
     tcase_add_test(tcase, accept_answers_the_key);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "wire/http.h"
+#include "suite.h"
 
 #define GET  "GET / HTTP/1.1\r\n"
 #define POST "POST / HTTP/1.1\r\n"
@@ -507,10 +508,5 @@ int main(void)
     tcase_add_test(tcase, bytes_that_may_stand_in_it);
     tcase_add_test(tcase, fields_come_one_by_one);
     tcase_add_test(tcase, elements_come_one_by_one);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -3,11 +3,11 @@
  * good and broken, the same however the bytes are cut.
  */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "inflating.h"
+#include "suite.h"
 
 static const struct message_limits limits = {.message = 20, .fragments = 4};
 
@@ -273,10 +273,5 @@ int main(void)
     tcase_add_loop_test(tcase, streams, 0, sizeof cases / sizeof *cases);
     tcase_add_loop_test(tcase, windows_are_kept_as_agreed, 0, sizeof windows / sizeof *windows);
     tcase_add_loop_test(tcase, faults_do_not_wait, 0, sizeof early / sizeof *early);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "inflating.h"
+#include "suite.h"
 
 #define KIB 1024
 
@@ -547,10 +548,5 @@ int main(void)
     tcase_add_test(tcase, what_was_handed_out_survives_compressing);
     tcase_add_loop_test(tcase, without_memory_the_connection_fails, 0, 4);
     tcase_add_test(tcase, further_back_than_was_agreed);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

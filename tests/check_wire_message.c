@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "wire/message.h"
+#include "suite.h"
 
 static const struct message_limits limits = {.message = 130, .fragments = 4};
 static const uint8_t mask[4] = {0x37, 0xfa, 0x21, 0x3d};
@@ -659,10 +660,5 @@ int main(void)
     tcase_add_test(tcase, a_reader_is_small);
     tcase_add_test(tcase, without_memory_the_connection_fails);
     tcase_add_test(tcase, without_memory_there_is_no_room);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -3,11 +3,11 @@
  */
 #include <check.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "wire/etag.h"
 #include "wire/range.h"
+#include "suite.h"
 
 /* ---- Ranges ---------------------------------------------------------------------------------- */
 
@@ -196,10 +196,5 @@ int main(void)
     tcase_add_loop_test(tcase, lists_of_tags_are_read, 0, sizeof lists / sizeof *lists);
     tcase_add_test(tcase, tags_are_read_from_end_to_end);
     suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

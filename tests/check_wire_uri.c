@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "wire/uri.h"
+#include "suite.h"
 
 #define FFFD "\xef\xbf\xbd"
 
@@ -319,10 +320,5 @@ int main(void)
     tcase_add_test(tcase, quoted_values);
     tcase_add_test(tcase, cookie_that_is_not_there);
     tcase_add_test(tcase, without_memory_nothing_is_found);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }
