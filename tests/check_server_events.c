@@ -474,6 +474,39 @@ START_TEST(events_for_a_busy_connection_are_bounded)
 }
 END_TEST
 
+/* The rest of a message comes while an event keeps its consumer busy, and nothing comes behind it.
+ * It is half there when the event comes, so it is received where it is to be. */
+START_TEST(message_ends_while_its_consumer_is_busy)
+{
+    enum { WHOLE = 80000, HALF = 44000 };
+    struct client held, other, plain;
+    char *text = calloc(1, WHOLE + 1);
+    uint8_t *frame = malloc(WHOLE + 14);
+
+    memset(text, 'a', WHOLE);
+    size_t size = frame_bytes(frame, 0x80 | TEXT, text, WHOLE);
+    serve_with("loops 1\npool threads=2\n", "ws /pool/ pool.so\nws /echo/ function_of_api.so\n");
+    held = client_open("/pool/");
+    other = client_open("/pool/");
+    plain = client_open("/echo/");
+    client_send(&held, frame, HALF);
+    client_expect_nothing(&plain); /* so that the half has been read */
+    client_text(&other, "hold");
+    trace_wait("holding", 2);
+    client_send(&held, frame + HALF, size - HALF);
+    client_expect_nothing(&plain);
+    gate_open(2);
+    client_expect_text(&held, "held");
+    client_expect_text(&held, text);
+    client_expect_text(&other, "held");
+    client_leave(&held);
+    client_leave(&other);
+    client_leave(&plain);
+    free(frame);
+    free(text);
+}
+END_TEST
+
 START_TEST(connection_goes_while_its_callback_waits)
 {
     struct client client;
@@ -522,6 +555,7 @@ int main(void)
     tcase_add_test(tcase, blocked_callback_holds_up_nobody_else);
     tcase_add_test(tcase, full_pool_holds_messages_back);
     tcase_add_test(tcase, events_for_a_busy_connection_are_bounded);
+    tcase_add_test(tcase, message_ends_while_its_consumer_is_busy);
     tcase_add_test(tcase, connection_goes_while_its_callback_waits);
     return harness_run(suite);
 }

@@ -4,7 +4,8 @@
  * Must be seen: messages are answered in their order, with no two callbacks of a connection at
  * once ("overlap"); "join" is answered with "joined" through the group that it has just joined;
  * while "wait" waits, other connections are answered, and no more than `limits events` events are
- * kept for it, the newest; disconnect comes once, and last (the trace "disconnect CODE").
+ * kept for it, the newest; "hold" makes all of them wait in an event's handler; disconnect comes
+ * once, and last (the trace "disconnect CODE").
  */
 #include <sluice/sluice.h>
 #include <stdio.h>
@@ -54,6 +55,8 @@ static void on_receive(sluice_conn *ws, const sluice_message *message)
         sluice_group_send(name, "{type: 'pool.say', text: 'joined'}");
     } else if (sscanf(message->data, "all %63s", name) == 1) {
         sluice_group_send("pool", "{type: 'pool.say', text: %s}", name);
+    } else if (strcmp(message->data, "hold") == 0) {
+        sluice_group_send("pool", "{type: 'pool.hold'}");
     } else if (strcmp(message->data, "close") == 0) {
         sluice_close(ws, 4001, NULL);
     } else {
@@ -76,6 +79,15 @@ SLUICE_HANDLER(pool_say, ws, event)
 {
     begin(ws);
     sluice_send_text(ws, sluice_str(event, "text"));
+    end(ws);
+}
+
+SLUICE_HANDLER(pool_hold, ws, event)
+{
+    begin(ws);
+    trace("holding");
+    gate_wait();
+    sluice_send_text(ws, "held");
     end(ws);
 }
 
