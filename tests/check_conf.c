@@ -10,23 +10,8 @@
 #include <json-c/json.h>
 
 #include "base/mem.h"
-#include "conf/config.h"
+#include "parsed.h"
 #include "suite.h"
-
-/* A config that must be good, and without a warning. */
-static struct config *parse(const char *text)
-{
-    struct diag diag = {0};
-    struct text said = {0};
-    struct config *config = config_parse("routing.conf", "/site", slice_of(text), &diag);
-
-    diag_print(&diag, &said);
-    ck_assert_msg(config != NULL && diag.warnings == 0, "%s", said.size > 0 ? said.data : "");
-    ck_assert_uint_eq(diag.errors, 0);
-    diag_free(&diag);
-    text_free(&said);
-    return config;
-}
 
 static const char *option(const struct mount_config *mount, const char *name)
 {
@@ -34,11 +19,6 @@ static const char *option(const struct mount_config *mount, const char *name)
         if (strcmp(mount->options[i].name, name) == 0)
             return mount->options[i].value;
     return NULL;
-}
-
-static struct slice text_at(const struct config *config, struct place place)
-{
-    return (struct slice){config->source.data + place.offset, place.size};
 }
 
 /* The index of the mount that takes the path; -1: none. */

@@ -8,23 +8,9 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "conf/config.h"
 #include "conf/directive.h"
+#include "parsed.h"
 #include "suite.h"
-
-/* A config that must be good, and without a warning. */
-static struct config *parse(const char *text)
-{
-    struct diag diag = {0};
-    struct text said = {0};
-    struct config *config = config_parse("routing.conf", "/site", slice_of(text), &diag);
-
-    diag_print(&diag, &said);
-    ck_assert_msg(config != NULL && diag.warnings == 0, "%s", said.size > 0 ? said.data : "");
-    diag_free(&diag);
-    text_free(&said);
-    return config;
-}
 
 static bool is_refused(const char *text, const char *message)
 {
@@ -38,11 +24,6 @@ static bool is_refused(const char *text, const char *message)
     diag_free(&diag);
     text_free(&said);
     return found;
-}
-
-static struct slice text_at(const struct config *config, struct place place)
-{
-    return (struct slice){config->source.data + place.offset, place.size};
 }
 
 START_TEST(an_empty_file_has_all_the_defaults)

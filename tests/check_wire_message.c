@@ -3,31 +3,17 @@
  * however the bytes are cut.
  */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/text.h"
 #include "wire/message.h"
+#include "reading.h"
 #include "suite.h"
 
 static const struct message_limits limits = {.message = 130, .fragments = 4};
-static const uint8_t mask[4] = {0x37, 0xfa, 0x21, 0x3d};
 
 /* --- What is sent --------------------------------------------------------------------------- */
-
-static void add_frame(struct text *out, uint8_t first, const char *payload, size_t size)
-{
-    uint8_t header[FRAME_HEADER_MAX];
-    size_t header_size = frame_write(header, FRAME_BINARY, 0, size);
-
-    header[0] = first;
-    header[1] |= 0x80;
-    text_add(out, header, header_size);
-    text_add(out, mask, sizeof mask);
-    text_add(out, payload, size);
-    frame_mask((uint8_t *)out->data + out->size - size, size, mask, 0);
-}
 
 /* Frames as they stand in a table: the first byte, which is opcode and bits, and the payload; or
  * bytes to be sent as they are. */
@@ -58,53 +44,6 @@ static void add_sent(struct text *out, const struct sent *sent)
 
 /* --- What comes of it ----------------------------------------------------------------------- */
 
-static void describe(struct text *out, enum message_result result, const struct message *message)
-{
-    static const char *const names[] = {
-        [MESSAGE_TEXT] = "text", [MESSAGE_BINARY] = "binary", [MESSAGE_PING] = "ping",
-        [MESSAGE_PONG] = "pong", [MESSAGE_CLOSE] = "close",
-    };
-
-    if (result == MESSAGE_FAULT) {
-        ck_assert_ptr_null(message->data);
-        text_addf(out, "%u %s; ", message->code, message->why);
-        return;
-    }
-    ck_assert_uint_eq(message->data[message->size], 0);
-    ck_assert(message->code == 0 || result == MESSAGE_CLOSE);
-    text_add_str(out, names[result]);
-    if (result == MESSAGE_CLOSE)
-        text_addf(out, " %u", message->code);
-    text_add_str(out, " ");
-    for (size_t i = 0; i < message->size; i++)
-        text_add_byte(out, message->data[i] != 0 ? (char)message->data[i] : '0');
-    text_add_str(out, "; ");
-}
-
-/* Gives the reader some bytes, in memory of just their size. `moving`: what is left over after
- * each message is kept elsewhere, and where it was is written over. */
-static void feed(struct message_reader *reader, const struct message_limits *most,
-                 const char *bytes, size_t size, bool moving, struct text *out)
-{
-    uint8_t *place = malloc(size > 0 ? size : 1), *data = place;
-    struct message message;
-    enum message_result result;
-
-    memcpy(place, bytes, size);
-    while ((result = message_next(reader, most, &data, &size, &message)) != MESSAGE_MORE) {
-        describe(out, result, &message);
-        if (moving) {
-            uint8_t *other = malloc(size > 0 ? size : 1);
-
-            memcpy(other, data, size);
-            free(place);
-            place = data = other;
-        }
-    }
-    ck_assert_uint_eq(size, 0);
-    free(place);
-}
-
 static void finish(struct message_reader *reader, struct text *out)
 {
     if (message_unfinished(reader))
@@ -125,7 +64,7 @@ static void feed_chunks(struct slice stream, size_t first, size_t chunk, bool mo
     for (size_t at = 0; at < stream.size; at += size, size = chunk) {
         if (size > stream.size - at || size == 0)
             size = stream.size - at;
-        feed(&reader, &limits, stream.data + at, size, moving, out);
+        (moving ? feed_moving : feed)(&reader, &limits, stream.data + at, size, out);
     }
     finish(&reader, out);
 }
@@ -309,7 +248,7 @@ START_TEST(close_codes)
         struct message_reader reader = {0};
 
         add_frame(&stream, 0x88, payload, sizeof payload);
-        feed(&reader, &limits, stream.data, stream.size, false, &out);
+        feed(&reader, &limits, stream.data, stream.size, &out);
         text_addf(&expected, allowed ? "close %u ; " : BAD_CODE, code);
         ck_assert_str_eq(out.data, expected.data);
         ck_assert_int_eq(message_code_allowed(code), allowed);
@@ -347,7 +286,7 @@ START_TEST(faults_do_not_wait)
 
     add_sent(&stream, early[_i].sent);
     while (out.size == 0 && fed < stream.size)
-        feed(&reader, &limits, stream.data + fed++, 1, false, &out);
+        feed(&reader, &limits, stream.data + fed++, 1, &out);
     ck_assert_uint_eq(fed, early[_i].sure);
     ck_assert_uint_eq(strtoul(out.data, NULL, 10), early[_i].code);
     ck_assert_uint_eq(message_held(&reader), 0);
@@ -507,16 +446,16 @@ START_TEST(room_only_for_much)
     size_t size;
 
     ck_assert_ptr_null(message_room(&reader, &size)); /* nothing is half there */
-    feed(&reader, &wide, stream.data, 1000, false, &ignored);
+    feed(&reader, &wide, stream.data, 1000, &ignored);
     ck_assert_ptr_null(message_room(&reader, &size)); /* too little has come */
-    feed(&reader, &wide, stream.data + 1000, 39000, false, &ignored);
+    feed(&reader, &wide, stream.data + 1000, 39000, &ignored);
     uint8_t *room = message_room(&reader, &size);
     ck_assert_ptr_nonnull(room);
     ck_assert_uint_ge(size, 32 * 1024);
     memcpy(room, stream.data + 40000, 100);
     message_received(&reader, 100);
     ck_assert_ptr_null(message_room(&reader, &size)); /* first what was received */
-    feed(&reader, &wide, stream.data + 40100, 39900, false, &ignored);
+    feed(&reader, &wide, stream.data + 40100, 39900, &ignored);
     ck_assert_ptr_null(message_room(&reader, &size)); /* too little is missing */
     ck_assert_uint_eq(ignored.size, 0);
     message_reader_free(&reader);
@@ -531,7 +470,7 @@ START_TEST(no_room_in_control_frames)
     size_t size;
 
     add_frame(&stream, 0x89, A125, 125);
-    feed(&reader, &wide, stream.data, 50, false, &ignored);
+    feed(&reader, &wide, stream.data, 50, &ignored);
     ck_assert_ptr_null(message_room(&reader, &size));
     ck_assert(message_unfinished(&reader));
     message_reader_free(&reader);
@@ -546,13 +485,13 @@ START_TEST(held_is_what_came)
     struct message_reader reader = {0};
 
     ck_assert_uint_eq(message_held(&reader), 0);
-    feed(&reader, &wide, stream.data, 14, false, &ignored);
+    feed(&reader, &wide, stream.data, 14, &ignored);
     ck_assert_uint_gt(message_held(&reader), 0);
     ck_assert_uint_lt(message_held(&reader), 1024);
-    feed(&reader, &wide, stream.data + 14, 10, false, &ignored);
+    feed(&reader, &wide, stream.data + 14, 10, &ignored);
     ck_assert_uint_lt(message_held(&reader), 1024);
     for (size_t at = 24; at < stream.size - 1000; at += 1000) {
-        feed(&reader, &wide, stream.data + at, 1000, false, &ignored);
+        feed(&reader, &wide, stream.data + at, 1000, &ignored);
         ck_assert_uint_ge(message_held(&reader), at);
         ck_assert_uint_le(message_held(&reader), 2 * (at + 1000) + 1024);
     }
@@ -626,12 +565,12 @@ START_TEST(without_memory_there_is_no_room)
     struct message_reader reader = {0};
     size_t size;
 
-    feed(&reader, &wide, stream.data, 100 * 1000, false, &out);
-    feed(&reader, &wide, stream.data + 100 * 1000, 99 * 1000, false, &out);
+    feed(&reader, &wide, stream.data, 100 * 1000, &out);
+    feed(&reader, &wide, stream.data + 100 * 1000, 99 * 1000, &out);
     mem_fail_at(1);
     ck_assert_ptr_null(message_room(&reader, &size));
     mem_fail_at(1);
-    feed(&reader, &wide, stream.data + 199 * 1000, 100 * 1000, false, &out);
+    feed(&reader, &wide, stream.data + 199 * 1000, 100 * 1000, &out);
     mem_fail_at(0);
     ck_assert_str_eq(out.data, "1011 no memory for a message; ");
     ck_assert_uint_eq(message_held(&reader), 0);

@@ -3,14 +3,11 @@
  * the same fault, whole, in chunks and byte by byte; and no bytes make a reader hold more than the
  * limit allows. The first byte says what was agreed on.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/text.h"
-#include "base/utf8.h"
 #include "wire/deflate.h"
-#include "wire/message.h"
+#include "fed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,48 +16,11 @@ static const struct message_limits limits = {.message = 5000, .fragments = 8};
 #define STREAM_MOST (48 * 1024)   /* an inflater, its window of 15 bits, and what both cost */
 #define HELD_MOST   (6000 + 1000) /* a message, and the reader's part */
 
-static void must(bool fact)
-{
-    if (!fact)
-        abort();
-}
-
-static void note(struct text *out, enum message_result result, const struct message *message)
-{
-    text_addf(out, "%d %u %s %zu ", result, message->code, message->why != NULL ? message->why : "",
-              message->size);
-    if (result == MESSAGE_FAULT)
-        return;
-    must(message->data[message->size] == 0 && message->size <= limits.message);
-    if (result == MESSAGE_TEXT)
-        must(utf8_valid(message->data, message->size));
-    text_add(out, message->data, message->size);
-}
-
 static void check_memory(const struct message_reader *reader, const struct deflate_shared *shared)
 {
     must(message_held(reader) <= HELD_MOST + STREAM_MOST);
     must(deflate_held(reader->deflate) <= STREAM_MOST);
     must(deflate_shared_held(shared) <= 2 * HELD_MOST + STREAM_MOST);
-}
-
-/* A chunk in memory of just its size. */
-static bool feed(struct message_reader *reader, const uint8_t *bytes, size_t size, struct text *out)
-{
-    uint8_t *copy = malloc(size), *data = copy;
-    struct message message;
-    enum message_result result;
-    bool ended = false;
-
-    memcpy(copy, bytes, size);
-    while ((result = message_next(reader, &limits, &data, &size, &message)) != MESSAGE_MORE) {
-        must(!ended);
-        ended = result == MESSAGE_FAULT || result == MESSAGE_CLOSE;
-        note(out, result, &message);
-    }
-    must(size == 0);
-    free(copy);
-    return ended;
 }
 
 static struct text read_in_chunks(const struct deflate_terms *terms, const uint8_t *data,
@@ -72,7 +32,7 @@ static struct text read_in_chunks(const struct deflate_terms *terms, const uint8
     bool ended = false;
 
     for (size_t at = 0; at < size && !ended; at += chunk) {
-        ended = feed(&reader, data + at, size - at < chunk ? size - at : chunk, &out);
+        ended = feed(&reader, &limits, data + at, size - at < chunk ? size - at : chunk, &out);
         check_memory(&reader, shared);
         must(!ended || !message_unfinished(&reader));
     }

@@ -2,56 +2,14 @@
  * tests/fuzz_message: whole, in chunks and byte by byte, the same bytes give the same messages and
  * the same fault.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/text.h"
-#include "base/utf8.h"
-#include "wire/message.h"
+#include "fed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct message_limits limits = {.message = 1000, .fragments = 8};
-
-static void must(bool fact)
-{
-    if (!fact)
-        abort();
-}
-
-static void note(struct text *out, enum message_result result, const struct message *message)
-{
-    text_addf(out, "%d %u %s %zu ", result, message->code, message->why != NULL ? message->why : "",
-              message->size);
-    if (result == MESSAGE_FAULT)
-        return;
-    must(message->data[message->size] == 0 && message->size <= limits.message);
-    if (result == MESSAGE_TEXT || result == MESSAGE_CLOSE)
-        must(utf8_valid(message->data, message->size));
-    if (result == MESSAGE_CLOSE)
-        must(message->code == 1005 || message_code_allowed(message->code));
-    text_add(out, message->data, message->size);
-}
-
-/* A chunk in memory of just its size. */
-static bool feed(struct message_reader *reader, const uint8_t *bytes, size_t size, struct text *out)
-{
-    uint8_t *copy = malloc(size), *data = copy;
-    struct message message;
-    enum message_result result;
-    bool ended = false;
-
-    memcpy(copy, bytes, size);
-    while ((result = message_next(reader, &limits, &data, &size, &message)) != MESSAGE_MORE) {
-        must(!ended);
-        ended = result == MESSAGE_FAULT || result == MESSAGE_CLOSE;
-        note(out, result, &message);
-    }
-    must(size == 0);
-    free(copy);
-    return ended;
-}
 
 static struct text read_in_chunks(const uint8_t *data, size_t size, size_t chunk)
 {
@@ -60,7 +18,7 @@ static struct text read_in_chunks(const uint8_t *data, size_t size, size_t chunk
     bool ended = false;
 
     for (size_t at = 0; at < size && !ended; at += chunk) {
-        ended = feed(&reader, data + at, size - at < chunk ? size - at : chunk, &out);
+        ended = feed(&reader, &limits, data + at, size - at < chunk ? size - at : chunk, &out);
         must(message_held(&reader) <= 2 * size + 1000);
         must(!ended || !message_unfinished(&reader));
     }

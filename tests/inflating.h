@@ -1,13 +1,11 @@
 /*
- * tests/inflating: what the tests of compressed messages share: masked frames, and readers that are
- * fed with them.
+ * tests/inflating: what the tests of compressed messages share: terms, blocks and readers.
  */
 #ifndef TESTS_INFLATING_H
 #define TESTS_INFLATING_H
 
-#include "base/text.h"
+#include "reading.h"
 #include "wire/deflate.h"
-#include "wire/message.h"
 
 /* As RFC 7692 has it, in section 7.2.3.1. */
 #define HELLO "\xf2\x48\xcd\xc9\xc9\x07\x00"
@@ -20,13 +18,6 @@
 
 extern const struct deflate_terms alone, keeping; /* without takeover, and with it */
 
-/* Appends a masked frame whose first byte, which is opcode and bits, is `first`. */
-void add_frame(struct text *out, uint8_t first, const void *payload, size_t size);
-
 struct message_reader reader_new(struct deflate_shared *shared, const struct deflate_terms *terms);
-
-/* Gives the reader some bytes, in memory of just their size, and adds what comes of them. */
-void feed(struct message_reader *reader, const struct message_limits *most, const char *bytes,
-          size_t size, struct text *out);
 
 #endif
