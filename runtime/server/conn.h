@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "server/address.h"
 #include "server/limit.h"
+#include "server/outbox.h"
 #include "server/worker.h"
 #include "wire/http.h"
 #include "wire/message.h"

@@ -11,8 +11,8 @@
 #include "loop/jobs.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
+#include "server/chunk.h"
 #include "server/mount.h"
-#include "server/outbox.h"
 
 struct compression;
 struct conn;
@@ -28,43 +28,55 @@ struct worker {
     struct server *server;
     struct loop *loop;
     struct timers *timers;
+    struct loop_hook turn;
     struct routing *routing;              /* what new connections meet; a reference */
     struct routing_message *next_routing; /* main thread's: prepared, and not yet posted */
-    uint8_t *receive; /* WORKER_RECEIVE_SIZE bytes and one more, for a zero byte */
-    struct chunk_pool pool;
+
+    /* Its connections. */
     struct conn_list conns;   /* all of them */
     struct conn_list ready;   /* to be looked at when the turn ends: see conn_turn */
     struct conn_list greedy;  /* had their share of the turn, and left more: after the others */
     struct conn_list stalled; /* with a task that the pool had no room for */
     unsigned conn_count;
+    struct timer sweep;       /* looks at timeouts, and at memory: */
+    uint64_t trimmed;         /* when what is not used was last given back */
+    struct loop_message room; /* posted when the pool has room again */
+    atomic_flag room_posted;
+
+    /* What they share. */
+    uint8_t *receive; /* WORKER_RECEIVE_SIZE bytes and one more, for a zero byte */
+    struct chunk_pool pool;
+    struct compression *compression; /* of messages that go out: server/compression */
+
+    /* Groups and events. */
     struct group *groups; /* who on this loop is in which: server/group */
     struct membership *memberships;
-    uint64_t moment;          /* counts joins and arrivals of events, to tell which was first */
     struct channel *channels; /* channel name -> connection: server/group */
+    uint64_t moment;          /* counts joins and arrivals of events, to tell which was first */
     struct fanout *fanout;    /* events on their way to connections: server/fanout */
-    struct compression *compression; /* of messages that go out: server/compression */
-    struct timer sweep;
-    uint64_t trimmed;           /* when memory that is not used was last given back */
+
+    /* Accepting: server/acceptor. */
     struct acceptor *acceptors; /* one for each socket */
-    int spare;          /* a descriptor for when there is no other: see server/acceptor; -1: none */
-    uint64_t lacked_at; /* when there was none last; 0: never */
-    struct loop_hook turn;
+    int spare;                  /* a descriptor for when there is no other; -1: none */
+    uint64_t lacked_at;         /* when there was none last; 0: never */
+
+    /* Stopping. */
     bool stopping;                 /* takes no connection any more */
-    struct timer slice;            /* of a stop: the next few connections are closed... */
+    bool stopped;                  /* and has none any more, which the server knows */
+    uint32_t pace;                 /* for `stop` to read */
+    struct timer slice;            /* the next few connections are closed... */
     unsigned slice_size;           /* ...as many as these... */
     uint64_t slice_at;             /* ...at this moment */
-    uint32_t pace;                 /* of a stop, for `stop` to read */
-    bool stopped;                  /* and has none any more, which the server knows */
     struct loop_message stop, cut; /* posted once each, by the main thread */
-    struct loop_message room;      /* posted when the pool has room again */
-    atomic_flag room_posted;
-    struct worker_watch {               /* read by the watchdog's thread */
+
+    /* The watchdog: it names callbacks that hold the loop. */
+    struct worker_watch {               /* read by its thread */
         _Atomic(const char *) callback; /* a literal; NULL: none is running */
         _Atomic(struct mount *) mount;
         _Atomic uint64_t type[WORKER_TYPE_WORDS]; /* of its event: text, cut, a zero byte behind */
         atomic_ulong calls;                       /* counts begins and ends */
     } watch;
-    unsigned long seen_calls; /* the watchdog's own: what it saw last... */
+    unsigned long seen_calls; /* its own: what it saw last... */
     uint64_t seen_at;         /* ...since when, by clock_coarse... */
     bool seen_told;           /* ...and whether it has said so */
 };
