@@ -17,7 +17,9 @@
 #include <unistd.h>
 
 #include "api.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "loop/jobs.h"
 #include "reload.h"
 #include "server/server.h"
 #include "wire/deflate.h"

@@ -121,7 +121,9 @@ static const struct {
       FRAME(0x81, "c")},
      "text Hello; text ab; binary Hello; text c; "},
     {"unfinished", {FRAME(0x41, HELLO), FRAME(0x00, "")}, "..."},
-    {"closed within a message", {FRAME(0x41, "\xf2\x48"), FRAME(0x88, "\x03\xe8")}, "close 1000 ; "},
+    {"closed within a message",
+     {FRAME(0x41, "\xf2\x48"), FRAME(0x88, "\x03\xe8")},
+     "close 1000 ; "},
     /* Reserved bits. */
     {"RSV1 of a continuation", {FRAME(0x41, "\xf2\x48"), FRAME(0xc0, "\xcd\xc9\xc9\x07\x00")}, RSV},
     {"RSV1 of a plain message's continuation", {FRAME(0x01, "a"), FRAME(0xc0, "b")}, RSV},

@@ -15,9 +15,9 @@
 #include <event2/event_struct.h>
 #include <netinet/in.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "server/address.h"
-#include "server/limit.h"
 #include "server/outbox.h"
 #include "server/worker.h"
 #include "wire/http.h"

@@ -6,6 +6,7 @@
 #define SERVER_CONN_PARTS_H
 
 #include "server/conn.h"
+#include "server/limit.h"
 
 /* The descriptor is closed; the rest follows when the turn ends. Twice: once. */
 void conn_gone(struct conn *conn);

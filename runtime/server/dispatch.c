@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/template.h"
 #include "layer/msgpack.h"
+#include "loop/jobs.h"
 #include "server/fanout.h"
 #include "server/group.h"
 #include "server/operation.h"

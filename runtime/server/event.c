@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "base/log.h"
 #include "layer/msgpack.h"
 #include "plugin/handler.h"
 

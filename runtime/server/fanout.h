@@ -12,6 +12,7 @@
 
 #include <sluice/sluice.h>
 
+#include "layer/layer.h"
 #include "server/worker.h"
 
 struct fanout *fanout_new(void);

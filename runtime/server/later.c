@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "layer/msgpack.h"
+#include "loop/jobs.h"
 #include "server/dispatch.h"
 #include "server/event.h"
 #include "server/server.h"

@@ -11,7 +11,6 @@
 
 #include <stdatomic.h>
 
-#include "base/log.h"
 #include "conf/config.h"
 #include "plugin/consumer.h"
 #include "server/limit.h"

@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "server/dispatch.h"
-#include "server/event.h"
 #include "server/group.h"
 #include "server/http.h"
 #include "server/later.h"

@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-
 enum {
     IOV_MOST = 64, /* chunks written at once */
 };

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "layer/local.h"
+#include "loop/jobs.h"
 #include "server/fanout.h"
 #include "server/listener.h"
 

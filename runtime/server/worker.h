@@ -7,8 +7,6 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
-#include "layer/layer.h"
-#include "loop/jobs.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
 #include "server/chunk.h"
