@@ -341,7 +341,7 @@ static void conn_look(struct conn *conn)
     }
     if (conn->state != CONN_GONE && !conn->want_write)
         conn_flush(conn);
-    if (conn->state != CONN_GONE && !conn->want_write && conn->file < 0)
+    if (conn->state != CONN_GONE && conn->outbox.size == 0 && conn->file < 0)
         conn_written(conn);
     if (conn->state != CONN_GONE)
         conn_watch(conn);
