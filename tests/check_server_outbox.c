@@ -288,6 +288,25 @@ START_TEST(held_batch_does_not_grow)
 }
 END_TEST
 
+/* What had no room in it is missing, and nothing else. */
+START_TEST(batch_goes_on_behind_a_frame_that_found_no_memory)
+{
+    struct batch *batch = batch_new();
+
+    ck_assert(batch_frame(batch, FRAME_BINARY, 0, payload_of(1, 100)));
+    mem_fail_at(1);
+    ck_assert(!batch_frame(batch, FRAME_BINARY, 0, payload_of(2, 100000)));
+    ck_assert(batch_frame(batch, FRAME_BINARY, 0, payload_of(3, 100)));
+    ck_assert_uint_eq(batch->bytes.size, 2 * (2 + 100));
+    line_clear(SIZE_MAX);
+    ck_assert(outbox_batch(&outbox, &pool, batch, 0, batch->bytes.size));
+    write_all();
+    ck_assert_uint_eq(line_frames(0), 2);
+    batch_unref(batch);
+    finish();
+}
+END_TEST
+
 /* Of a batch that the socket took nearly all of, the rest is little. */
 START_TEST(last_bytes_do_not_keep_a_batch)
 {
@@ -522,6 +541,7 @@ int main(void)
     tcase_add_test(tcase, small_parts_of_batches_cost_what_they_are);
     tcase_add_test(tcase, small_part_does_not_keep_a_large_batch);
     tcase_add_test(tcase, held_batch_does_not_grow);
+    tcase_add_test(tcase, batch_goes_on_behind_a_frame_that_found_no_memory);
     tcase_add_test(tcase, last_bytes_do_not_keep_a_batch);
     tcase_add_test(tcase, mixed_output_costs_about_what_it_is);
     tcase_add_test(tcase, dropping_ends_with_a_whole_frame);

@@ -127,7 +127,6 @@ static void dialect_write(struct dialect *dialect, struct worker *worker, unsign
         *passage = (struct passage){batch, before, batch->bytes.size - before, plain->frames};
     } else {
         batch->bytes.size = before;
-        batch->bytes.failed = false;
         *passage = *plain;
     }
 }

@@ -54,8 +54,11 @@ bool batch_frame(struct batch *batch, enum frame_opcode opcode, uint8_t rsv, str
 {
     uint8_t *out = (uint8_t *)text_reserve(&batch->bytes, FRAME_HEADER_MAX + payload.size);
 
-    if (out == NULL)
+    if (out == NULL) {
+        batch->bytes.failed =
+            false; /* for the next frame, which may be shorter, there may be room */
         return false;
+    }
     size_t header = frame_write(out, opcode, rsv, payload.size);
     if (payload.size > 0)
         memcpy(out + header, payload.data, payload.size);
