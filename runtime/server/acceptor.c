@@ -129,6 +129,15 @@ static void acceptor_pause(struct acceptor *acceptor, int error)
         event_add(acceptor->event, NULL);
 }
 
+/* The pause is over; or, where the kernel has no memory to wait at one socket more, goes on. */
+static void acceptor_wait(struct acceptor *acceptor)
+{
+    struct worker *worker = acceptor->worker;
+
+    if (event_add(acceptor->event, NULL) != 0)
+        timer_set(worker->timers, &acceptor->resume, loop_now(worker->loop) + PAUSE_MS);
+}
+
 /* Nothing that may be used in any other way: it only keeps its number. */
 static void spare_make(struct worker *worker)
 {
@@ -208,7 +217,7 @@ static void acceptor_resume(struct loop *loop, struct timer *timer)
     struct acceptor *acceptor =
         (struct acceptor *)((char *)timer - offsetof(struct acceptor, resume));
     spare_make(acceptor->worker);
-    event_add(acceptor->event, NULL);
+    acceptor_wait(acceptor);
     accept_all(acceptor, true);
 }
 
@@ -219,7 +228,7 @@ void acceptor_wake(struct worker *worker)
         if (acceptor->resume.place == 0)
             continue;
         timer_unset(worker->timers, &acceptor->resume);
-        event_add(acceptor->event, NULL);
+        acceptor_wait(acceptor);
     }
 }
 
