@@ -54,9 +54,8 @@ bool batch_frame(struct batch *batch, enum frame_opcode opcode, uint8_t rsv, str
 {
     uint8_t *out = (uint8_t *)text_reserve(&batch->bytes, FRAME_HEADER_MAX + payload.size);
 
-    if (out == NULL) {
-        batch->bytes.failed =
-            false; /* for the next frame, which may be shorter, there may be room */
+    if (out == NULL) { /* for the next frame, which may be shorter, there may be memory */
+        batch->bytes.failed = false;
         return false;
     }
     size_t header = frame_write(out, opcode, rsv, payload.size);
