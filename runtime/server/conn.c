@@ -395,8 +395,7 @@ static void conn_event(evutil_socket_t fd, short what, void *context)
         conn->want_write = false;
         conn_ready(conn);
     }
-    /* An event of its group may have made its consumer busy since this was asked for. */
-    if ((what & EV_READ) && conn_wants_bytes(conn))
+    if (what & EV_READ)
         conn_read(conn);
     if (conn->state == CONN_GONE || conn->reading != conn_wants_bytes(conn))
         conn_ready(conn);

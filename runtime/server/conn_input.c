@@ -333,11 +333,13 @@ static void conn_heard(struct conn *conn, uint8_t *data, size_t size)
 
 void conn_read(struct conn *conn)
 {
-    bool open = conn->state == CONN_OPEN || conn->state == CONN_CLOSING;
+    bool takes_messages = conn->state != CONN_REQUEST && conn_hears(conn);
     uint8_t *shared = conn->worker->receive, *direct = NULL;
     size_t room = WORKER_RECEIVE_SIZE;
 
-    if (conn->held.size == 0 && open)
+    /* An event of its group may have made its consumer busy since bytes were waited for. They are
+     * held then, and its end is heard at once. */
+    if (conn->held.size == 0 && takes_messages)
         direct = message_room(&conn->reader, &room);
     if (conn_is_rated(conn))
         room = conn_rates_room(conn, room);
