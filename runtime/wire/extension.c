@@ -34,9 +34,9 @@ static bool take_mark(struct slice *text, char mark)
 {
     struct slice trimmed = slice_trim(*text);
 
-    if (trimmed.size == 0 || trimmed.data[0] != mark)
+    if (!slice_take_byte(&trimmed, mark))
         return false;
-    *text = slice_trim((struct slice){trimmed.data + 1, trimmed.size - 1});
+    *text = slice_trim(trimmed);
     return true;
 }
 
