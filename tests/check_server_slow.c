@@ -129,6 +129,7 @@ START_TEST(pong_overtakes_what_waits)
     client_text(&client, "4000 4000");
     client_ping(&client, "now");
     client_text(&client, "end");
+    trace_wait("back", 1); /* the ping was taken, and nothing was read */
     read_on(&client, SIZE, &account);
     ck_assert_str_eq(account.text, "end");
     ck_assert_uint_eq(account.messages, COUNT);
@@ -179,6 +180,7 @@ START_TEST(pongs_that_are_not_read_do_not_pile_up)
         client_ping(&client, payload);
     }
     client_text(&client, "end");
+    trace_wait("back", 1); /* all pings were taken, and nothing was read */
     log_wait(" pong.skipped ", "mount=/flood/");
     read_on(&client, 4000, &account);
     ck_assert_uint_eq(account.messages, 4000);

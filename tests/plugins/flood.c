@@ -3,7 +3,8 @@
  * with its number, from 0; "close" makes it close with 4000; any other message comes back.
  *
  * Must be seen: a client that does not read is closed with 1013 once `limits backlog` waits for it,
- * others notice nothing; the trace "disconnect CODE" comes once for each.
+ * others notice nothing; the trace "disconnect CODE" comes once for each, and "back" for each
+ * message that comes back.
  */
 #include <sluice/sluice.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ static void on_receive(sluice_conn *ws, const sluice_message *message)
     }
     if (sscanf(message->data, "%u %u", &count, &size) != 2) {
         sluice_send(ws, message);
+        trace("back");
         return;
     }
     bytes = (char *)calloc(size, 1);
