@@ -96,6 +96,35 @@ START_TEST(all_come_in_order)
 }
 END_TEST
 
+/* What waits for its turn counts as memory that is held, so of each that waits it is little: all
+ * come at once here, when a callback has kept the loop busy. */
+START_TEST(many_wait_in_little_memory)
+{
+    enum { MANY = 12, MESSAGES = 200 };
+    static char payload[1001];
+    struct client toiler, clients[MANY];
+    size_t size;
+
+    memset(payload, 'a', sizeof payload - 1);
+    uint8_t *bytes = frames(MESSAGES, 0x80 | TEXT, payload, &size);
+    serve_with("loops 1\nserver unfinished=1m\n",
+               "ws /toil/ toil.so\nws /echo/ function_of_api.so {\n compress min=1g\n}\n");
+    toiler = client_open("/toil/");
+    for (int i = 0; i < MANY; i++)
+        clients[i] = client_open_with("/echo/", "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+    client_text(&toiler, "300000");
+    for (int i = 0; i < MANY; i++)
+        client_send(&clients[i], bytes, size);
+    for (int i = 0; i < MANY; i++) {
+        for (int j = 0; j < MESSAGES; j++)
+            ck_assert_uint_eq(client_receive(&clients[i]).opcode, TEXT);
+        client_hang_up(&clients[i]);
+    }
+    client_hang_up(&toiler);
+    free(bytes);
+}
+END_TEST
+
 /* As many as a turn takes, one more, one less: what comes next is heard. */
 START_TEST(turns_that_end_with_the_bytes)
 {
@@ -195,6 +224,7 @@ int main(void)
 
     tcase_add_test(tcase, messages_that_take_long);
     tcase_add_test(tcase, all_come_in_order);
+    tcase_add_test(tcase, many_wait_in_little_memory);
     tcase_add_test(tcase, turns_that_end_with_the_bytes);
     tcase_add_test(tcase, empty_fragments);
     tcase_add_test(tcase, fragments_among_pings);

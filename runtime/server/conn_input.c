@@ -30,6 +30,7 @@ enum {
     LOOK_EVERY = 8,                   /* frames, or as much work: the clock is not asked for each */
     WORK_BYTES = 2048,                /* are as much work as one frame more */
     LIGHT_BYTES = 4096,               /* received at once: what is more may wait */
+    WAITING_MOST = 64 * 1024 - 1,     /* received at once where it may wait: it counts as held */
 };
 
 /* What one connection has had of this turn of its loop. On the stack of conn_take. */
@@ -287,14 +288,13 @@ static void conn_input(struct conn *conn, uint8_t *data, size_t size)
         hold(conn, data, size);
 }
 
-/* May it be much work, which others should not have to wait for? Of compressed bytes nobody knows
- * what comes out; others matter only where somebody waits already. */
-static bool is_heavy(const struct conn *conn, size_t size)
+/* May what is received have to wait, for it may be much work? Of compressed bytes nobody knows what
+ * comes out; others matter only where somebody waits already. */
+static bool may_have_to_wait(const struct conn *conn)
 {
     bool others_wait = !TAILQ_EMPTY(&conn->worker->greedy);
 
-    return conn->state == CONN_OPEN && size > LIGHT_BYTES &&
-           (conn->reader.deflate != NULL || others_wait);
+    return conn->state == CONN_OPEN && (conn->reader.deflate != NULL || others_wait);
 }
 
 /* Rates hold from the handshake's answer to our close frame. */
@@ -322,7 +322,7 @@ static void conn_heard(struct conn *conn, uint8_t *data, size_t size)
     if (data == NULL) {
         message_received(&conn->reader, size);
         conn_input(conn, conn->worker->receive, 0);
-    } else if (is_heavy(conn, size)) {
+    } else if (size > LIGHT_BYTES && may_have_to_wait(conn)) {
         hold(conn, data, size);
         conn_wait_turn(conn);
     } else {
@@ -341,6 +341,8 @@ void conn_read(struct conn *conn)
      * held then, and its end is heard at once. */
     if (conn->held.size == 0 && takes_messages)
         direct = message_room(&conn->reader, &room);
+    if (direct == NULL && may_have_to_wait(conn))
+        room = WAITING_MOST;
     if (conn_is_rated(conn))
         room = conn_rates_room(conn, room);
     ssize_t count = recv(conn->fd, direct != NULL ? direct : shared, room, MSG_DONTWAIT);
