@@ -165,6 +165,20 @@ START_TEST(masking_towards_the_front)
 }
 END_TEST
 
+START_TEST(unmasking_tells_ascii)
+{
+    for (size_t size = 0; size <= 70; size++) {
+        for (size_t high = 0; high <= size; high++) { /* the byte that is no ASCII; size: none */
+            uint8_t data[70];
+
+            for (size_t i = 0; i < size; i++)
+                data[i] = (uint8_t)((i == high ? 0x80 : 0x7f) ^ mask[(1 + i) % 4]);
+            ck_assert_int_eq(frame_mask(data, size, mask, 1), high == size);
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("wire/frame");
@@ -176,5 +190,6 @@ int main(void)
     tcase_add_test(tcase, headers_are_written);
     tcase_add_test(tcase, masking_at_every_size_and_place);
     tcase_add_test(tcase, masking_towards_the_front);
+    tcase_add_test(tcase, unmasking_tells_ascii);
     return suite_run(suite);
 }

@@ -17,18 +17,13 @@
 #define LENGTH_16_BIT 126 /* in the second byte: the length is in the two bytes behind it */
 #define LENGTH_64_BIT 127 /* in the eight */
 
-static bool opcode_is_control(unsigned opcode)
-{
-    return (opcode & 0x8) != 0;
-}
-
 static const char *first_byte_fault(uint8_t byte)
 {
     unsigned opcode = byte & 0xf;
 
     if ((opcode > FRAME_BINARY && opcode < FRAME_CLOSE) || opcode > FRAME_PONG)
         return "a frame with a reserved opcode";
-    if (opcode_is_control(opcode) && !(byte & BIT_FIN))
+    if (frame_opcode_is_control(opcode) && !(byte & BIT_FIN))
         return "a control frame in fragments";
     return NULL;
 }
@@ -60,9 +55,32 @@ static unsigned bytes_of_length(unsigned short_length)
     return short_length == LENGTH_16_BIT ? 2 : 8;
 }
 
+/* Nearly every header of a client: text or binary, whole, masked, less than 126 bytes. Each of its
+ * bytes is in one range of values, and nothing in it can be wrong. */
+static bool parse_common(const uint8_t *data, size_t size, struct frame *frame)
+{
+    enum { HEADER_SIZE = 2 + sizeof frame->mask };
+
+    if (size < HEADER_SIZE)
+        return false;
+    unsigned opcode = data[0] ^ BIT_FIN, length = data[1] ^ BIT_MASK;
+    if (opcode - FRAME_TEXT > FRAME_BINARY - FRAME_TEXT || length >= LENGTH_16_BIT)
+        return false;
+    frame->opcode = opcode;
+    frame->fin = true;
+    frame->rsv = 0;
+    frame->masked = true;
+    frame->header_size = HEADER_SIZE;
+    frame->length = length;
+    memcpy(frame->mask, data + 2, sizeof frame->mask);
+    return true;
+}
+
 enum frame_result frame_parse(const uint8_t *data, size_t size, struct frame *frame,
                               const char **why)
 {
+    if (parse_common(data, size, frame))
+        return FRAME_DONE;
     if (size == 0)
         return FRAME_MORE;
     if ((*why = first_byte_fault(data[0])) != NULL)
@@ -124,44 +142,57 @@ size_t frame_write(uint8_t out[FRAME_HEADER_MAX], enum frame_opcode opcode, uint
     return 2 + length_size;
 }
 
-bool frame_is_control(const struct frame *frame)
+bool frame_mask(uint8_t *data, size_t size, const uint8_t mask[4], uint64_t offset)
 {
-    return opcode_is_control(frame->opcode);
+    return frame_mask_to(data, data, size, mask, offset);
 }
 
-void frame_mask(uint8_t *data, size_t size, const uint8_t mask[4], uint64_t offset)
+/* The mask twice, from the byte on that belongs to the payload's byte at `offset`. */
+static uint64_t wide_mask(const uint8_t mask[4], uint64_t offset)
 {
-    frame_mask_to(data, data, size, mask, offset);
+    uint8_t twice[8];
+    uint32_t turned;
+
+    memcpy(twice, mask, 4);
+    memcpy(twice + 4, mask, 4);
+    memcpy(&turned, twice + (offset & 3), sizeof turned);
+    return (uint64_t)turned << 32 | turned;
 }
 
 /* Each step reads all its bytes before it writes any, and goes upwards: so `out` may begin before
- * `data` by any number of bytes, but not after it. */
-void frame_mask_to(uint8_t *out, const uint8_t *data, size_t size, const uint8_t mask[4],
+ * `data` by any number of bytes, but not after it. All that comes out is gathered with OR, which
+ * tells whether a high bit was among it. */
+bool frame_mask_to(uint8_t *out, const uint8_t *data, size_t size, const uint8_t mask[4],
                    uint64_t offset)
 {
-    uint8_t turned[8]; /* the mask twice, from the byte that belongs to data[0] on */
-    uint64_t wide;
+    const uint64_t high_bits = 0x8080808080808080u, wide = wide_mask(mask, offset);
+    uint64_t gathered = 0, word;
     size_t i = 0;
 
-    for (unsigned k = 0; k < sizeof turned; k++)
-        turned[k] = mask[(offset + k) & 3];
-    memcpy(&wide, turned, sizeof wide);
 #ifdef __SSE2__
     const __m128i wider = _mm_set1_epi64x((long long)wide);
+    __m128i all = _mm_setzero_si128();
 
-    for (; size - i >= 16; i += 16) {
+    for (size_t blocks = size & ~(size_t)15; i < blocks; i += 16) {
         __m128i block = _mm_loadu_si128((const __m128i *)(const void *)(data + i));
 
-        _mm_storeu_si128((__m128i *)(void *)(out + i), _mm_xor_si128(block, wider));
+        block = _mm_xor_si128(block, wider);
+        all = _mm_or_si128(all, block);
+        _mm_storeu_si128((__m128i *)(void *)(out + i), block);
     }
+    if (_mm_movemask_epi8(all) != 0)
+        gathered = high_bits;
 #endif
-    for (; size - i >= 8; i += 8) {
-        uint64_t word;
-
+    for (size_t words = size & ~(size_t)7; i < words; i += 8) {
         memcpy(&word, data + i, sizeof word);
         word ^= wide;
+        gathered |= word;
         memcpy(out + i, &word, sizeof word);
     }
-    for (; i < size; i++)
+    const uint8_t *turned = (const uint8_t *)&wide;
+    for (; i < size; i++) {
         out[i] = data[i] ^ turned[i & 7];
+        gathered |= (uint64_t)out[i];
+    }
+    return (gathered & high_bits) == 0;
 }

@@ -59,14 +59,23 @@ static inline size_t frame_header_size(uint64_t length)
     return length < 126 ? 2 : length <= UINT16_MAX ? 4 : 10;
 }
 
-/* Ping, pong and close: they may come between the fragments of a message. */
-bool frame_is_control(const struct frame *frame);
+static inline bool frame_opcode_is_control(unsigned opcode)
+{
+    return (opcode & 0x8) != 0;
+}
 
-/* Masks or unmasks in place. `offset`: bytes of the payload before data. */
-void frame_mask(uint8_t *data, size_t size, const uint8_t mask[4], uint64_t offset);
+/* Ping, pong and close: they may come between the fragments of a message. */
+static inline bool frame_is_control(const struct frame *frame)
+{
+    return frame_opcode_is_control(frame->opcode);
+}
+
+/* Masks or unmasks in place. `offset`: bytes of the payload before data. True: what came out is
+ * ASCII, which costs nothing to tell here, and then is UTF-8 without another look. */
+bool frame_mask(uint8_t *data, size_t size, const uint8_t mask[4], uint64_t offset);
 
 /* The same from `data` to `out`, which may be the same place, lie apart, or begin before it. */
-void frame_mask_to(uint8_t *out, const uint8_t *data, size_t size, const uint8_t mask[4],
+bool frame_mask_to(uint8_t *out, const uint8_t *data, size_t size, const uint8_t mask[4],
                    uint64_t offset);
 
 #endif

@@ -85,10 +85,10 @@ static enum message_result judge_length(const struct message_limits *limits, boo
 
 /* The rules that need no payload, so that nobody sends a gigabyte to hear that it's too much.
  * `partial` is NULL where nothing is half there. */
-static enum message_result judge_frame(const struct message_partial *partial,
-                                       const struct deflate *deflate,
-                                       const struct message_limits *limits,
-                                       const struct frame *frame, struct message *message)
+static inline enum message_result judge_frame(const struct message_partial *partial,
+                                              const struct deflate *deflate,
+                                              const struct message_limits *limits,
+                                              const struct frame *frame, struct message *message)
 {
     bool begun = message_has_begun(partial);
     bool compressed = begun ? partial->content.compressed : frame->rsv != 0;
@@ -202,12 +202,12 @@ static enum message_result next_in_place(const struct message_reader *reader,
     uint8_t *payload = *data + frame.header_size, *out = payload - sizeof frame.mask;
     size_t length = (size_t)frame.length;
 
-    frame_mask_to(out, payload, length, frame.mask, 0);
+    bool ascii = frame_mask_to(out, payload, length, frame.mask, 0);
     out[length] = 0;
     advance(data, size, frame.header_size + length);
     if (frame.rsv != 0)
         return inflate_in_place(reader->deflate, limits, &frame, out, message);
-    if (frame.opcode == FRAME_TEXT && !utf8_valid(out, length))
+    if (frame.opcode == FRAME_TEXT && !ascii && !utf8_valid(out, length))
         return message_fault(message, FAULT_NOT_UTF8, "text that is not UTF-8");
     return finish_message(frame.opcode, out, length, message);
 }
