@@ -157,15 +157,24 @@ void passage_send(struct conn *conn, struct passage *waiting)
     *waiting = (struct passage){0};
 }
 
+/* False: it does not stand right behind it. */
+static bool passage_join(struct passage *passage, const struct passage *next)
+{
+    if (passage->size == 0)
+        *passage = (struct passage){.batch = next->batch, .offset = next->offset};
+    else if (passage->batch != next->batch || passage->offset + passage->size != next->offset)
+        return false;
+    passage->size += next->size;
+    passage->frames += next->frames;
+    return true;
+}
+
 static void passage_add(struct conn *conn, struct passage *waiting, const struct passage *passage)
 {
-    if (waiting->size > 0 &&
-        (waiting->batch != passage->batch || waiting->offset + waiting->size != passage->offset))
-        passage_send(conn, waiting);
-    if (waiting->size == 0)
-        *waiting = (struct passage){.batch = passage->batch, .offset = passage->offset};
-    waiting->size += passage->size;
-    waiting->frames += passage->frames;
+    if (passage_join(waiting, passage))
+        return;
+    passage_send(conn, waiting);
+    passage_join(waiting, passage);
 }
 
 /* conn_send compresses. */
@@ -185,6 +194,25 @@ void passage_send_alone(struct conn *conn, const struct passage *passage)
         passage_send_each(conn, *passage);
     else
         passage_send(conn, &waiting);
+}
+
+bool audience_has_all(struct audience *audience, unsigned count)
+{
+    struct passage all = {0};
+
+    if (audience->all.size > 0)
+        return true;
+    for (unsigned i = 0; i < count; i++) {
+        const struct showing *showing = &audience->showings[i];
+        const struct passage *plain = &showing->plain;
+
+        if (!showing->done)
+            return false;
+        if (plain->size > 0 && !passage_join(&all, plain))
+            return false;
+    }
+    audience->all = all;
+    return all.size > 0;
 }
 
 void audience_show(struct audience *audience, unsigned index, struct conn *conn,

@@ -40,6 +40,7 @@ struct audience {
     struct routing *routing; /* references: a member may leave while others are served */
     struct generation *generation;
     struct batch *batch;         /* the newest of them */
+    struct passage all;          /* what audience_has_all found; size 0: nothing yet */
     struct dialect *dialects[8]; /* by bits of the window, from 8 on; NULL: not needed yet */
     struct showing showings[AUDIENCE_SHOWINGS];
 };
@@ -52,6 +53,9 @@ bool audience_has(const struct audience *audience, const struct conn *conn);
  * frames that stand one behind the other and leave in one write. */
 void audience_show(struct audience *audience, unsigned index, struct conn *conn,
                    struct passage *waiting);
+
+/* Are these first showings all done, and is what they sent one passage, which `all` then is? */
+bool audience_has_all(struct audience *audience, unsigned count);
 
 /* Sends what waits. */
 void passage_send(struct conn *conn, struct passage *waiting);

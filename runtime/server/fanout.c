@@ -39,6 +39,7 @@ struct arrival {
 struct run {
     struct group *group; /* NULL: no run is under way */
     unsigned count;
+    bool excepting; /* an event of it is not for one of the members */
     struct arrival *arrivals[RUN_MOST];
     struct audience *audiences;
 };
@@ -237,19 +238,26 @@ static bool is_addressed(const struct arrival *arrival, const struct conn *conn,
     return except[0] == '\0' || conn->channel == NULL || strcmp(except, conn->channel->name) != 0;
 }
 
-/* All events of the run, in order, for one member. The membership may go with the first callback,
- * the connection stays until the turn ends. */
-static unsigned member_serve(struct run *run, const struct membership *membership)
+/* How much of a turn's slice it is to serve one member. */
+static unsigned work_of(const struct run *run, size_t bytes)
 {
-    struct conn *conn = membership->ends.conn;
-    uint64_t joined = membership->moment;
-    struct audience *audience = audience_of(run, conn);
+    return run->count + (unsigned)(bytes / SLICE_BYTES);
+}
+
+/* Is each event of the run addressed to it, as it stands? */
+static bool takes_all(const struct run *run, const struct conn *conn, uint64_t joined)
+{
+    return conn->state == CONN_OPEN && conn->reader.deflate == NULL && !run->excepting &&
+           joined <= run->arrivals[0]->moment;
+}
+
+/* All events of the run, in order, for one member: each by itself. The membership may go with the
+ * first callback, the connection stays until the turn ends. */
+static unsigned serve_each(struct run *run, struct audience *audience, struct conn *conn,
+                           uint64_t joined)
+{
     struct passage waiting = {0};
 
-    if (audience == NULL) {
-        mount_drop(conn->mount, DROP_NO_MEMORY, (struct slice){0});
-        return 1;
-    }
     for (unsigned i = 0; i < run->count; i++) {
         struct arrival *arrival = run->arrivals[i];
 
@@ -267,9 +275,27 @@ static unsigned member_serve(struct run *run, const struct membership *membershi
             dispatch_handler(conn, showing->handler, arrival->content);
         }
     }
-    unsigned more = (unsigned)(waiting.size / SLICE_BYTES);
+    unsigned work = work_of(run, waiting.size);
     passage_send(conn, &waiting);
-    return run->count + more;
+    return work;
+}
+
+/* What the first member of an audience was shown, nearly all others get as it is: the bytes that
+ * are there already, in one write. */
+static unsigned member_serve(struct run *run, const struct membership *membership)
+{
+    struct conn *conn = membership->ends.conn;
+    struct audience *audience = audience_of(run, conn);
+
+    if (audience == NULL) {
+        mount_drop(conn->mount, DROP_NO_MEMORY, (struct slice){0});
+        return 1;
+    }
+    if (!takes_all(run, conn, membership->moment) || !audience_has_all(audience, run->count))
+        return serve_each(run, audience, conn, membership->moment);
+    struct passage all = audience->all;
+    passage_send(conn, &all);
+    return work_of(run, audience->all.size);
 }
 
 /* ---- Runs ----------------------------------------------------------------------------------- */
@@ -289,6 +315,7 @@ static void run_add(struct worker *worker, struct run *run)
         return;
     }
     arrival->type = dispatch_type(arrival->content);
+    run->excepting = run->excepting || arrival->event->except[0] != '\0';
     run->arrivals[run->count++] = arrival;
 }
 
