@@ -257,8 +257,7 @@ static void send_payload(struct conn *conn, bool binary, struct slice payload)
     struct call *call = call_current();
 
     if (call->batch == NULL)
-        operation_do(conn, &(struct operation){.kind = binary ? OPERATION_BINARY : OPERATION_TEXT,
-                                               .first = payload});
+        operation_send(conn, binary, payload);
     else if (batch_frame(call->batch, binary ? FRAME_BINARY : FRAME_TEXT, 0, payload))
         call->batch_frames++;
     else

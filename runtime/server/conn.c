@@ -313,17 +313,15 @@ static void conn_written(struct conn *conn)
 /* The event waits for what the connection now waits for. */
 static void conn_watch(struct conn *conn)
 {
-    bool reads = conn_wants_bytes(conn);
-    bool writes = conn->want_write;
+    bool reads = conn_wants_bytes(conn), writes = conn->want_write;
     short wanted = (short)((reads ? EV_READ : 0) | (writes ? EV_WRITE : 0));
-    short present = (short)(event_get_events(&conn->event) & (EV_READ | EV_WRITE));
-    bool added = event_pending(&conn->event, EV_READ | EV_WRITE, NULL) != 0;
 
+    if (reads == conn->reading && writes == conn->writing)
+        return;
     if (reads && !conn->reading)
         conn->heard = loop_now(conn->worker->loop); /* silence while nobody listened is none */
     conn->reading = reads;
-    if (added ? wanted == present : wanted == 0)
-        return;
+    conn->writing = writes;
     event_del(&conn->event);
     if (wanted == 0)
         return;

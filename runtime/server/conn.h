@@ -55,8 +55,9 @@ struct conn {
     /* The line. */
     int fd; /* -1 once it is GONE */
     struct event event;
-    bool reading : 1;    /* the event waits for bytes */
-    bool want_write : 1; /* the socket was full: the event waits for room as well */
+    bool reading : 1;    /* the event waits for bytes... */
+    bool writing : 1;    /* ...and for room */
+    bool want_write : 1; /* the socket was full: the event is to wait for room as well */
     bool more : 1;       /* there is more to be read, left for the next turn to be fair */
     bool pinged : 1;     /* a ping is out and nothing came since */
     bool peer_done : 1;  /* the peer has sent its last byte */
@@ -111,6 +112,7 @@ struct conn {
     struct files_parts *parts; /* what comes behind these bytes of the file; NULL: nothing */
 
     /* Callbacks of a blocking consumer. */
+    bool blocking;          /* its consumer is one; no bit field, for they read it */
     bool busy;              /* one runs on the pool */
     struct task_list tasks; /* those that wait */
     unsigned task_events;   /* events among them */

@@ -72,9 +72,10 @@ struct text *call_scratch(void)
 /* The watchdog may look when the event is gone, so it gets the text and not a pointer. */
 static void watch_type(struct worker_watch *watch, struct slice type)
 {
-    uint64_t words[WORKER_TYPE_WORDS] = {0};
+    uint64_t words[WORKER_TYPE_WORDS];
     size_t size = type.size < sizeof words ? type.size : sizeof words - 1;
 
+    words[size / sizeof *words] = 0; /* the zero byte behind it, and what the copy leaves */
     if (size > 0)
         memcpy(words, type.data, size);
     for (size_t i = 0; i <= size / sizeof *words; i++)
@@ -245,11 +246,6 @@ const struct sluice_handler *dispatch_find(struct conn *conn, struct slice type,
     return NULL;
 }
 
-bool dispatch_open(const struct conn *conn)
-{
-    return conn->state == CONN_OPEN || conn->state == CONN_CONNECTING;
-}
-
 static void run_event(struct conn *conn, const struct layer_event *event)
 {
     struct json_object *content = NULL;
@@ -404,16 +400,6 @@ void dispatch_resume(struct worker *worker)
 }
 
 /* ---- From the connection -------------------------------------------------------------------- */
-
-bool dispatch_blocking(const struct conn *conn)
-{
-    return conn->generation != NULL && consumer_of(conn)->blocking;
-}
-
-bool dispatch_idle(const struct conn *conn)
-{
-    return !conn->busy && STAILQ_EMPTY(&conn->tasks);
-}
 
 bool dispatch_prepare(struct conn *conn)
 {

@@ -46,7 +46,10 @@ struct slice dispatch_type(struct json_object *content);
  * that was counted and logged. */
 const struct sluice_handler *dispatch_find(struct conn *conn, struct slice type, bool runtime);
 /* Do events reach it: is it neither closing nor gone. */
-bool dispatch_open(const struct conn *conn);
+static inline bool dispatch_open(const struct conn *conn)
+{
+    return conn->state == CONN_OPEN || conn->state == CONN_CONNECTING;
+}
 
 /* What a connection needs before its first call. False: no memory. */
 bool dispatch_prepare(struct conn *conn);
@@ -64,9 +67,17 @@ void dispatch_event(struct conn *conn, struct layer_event *event);
 /* The last call. Later, where callbacks of it are still to end. */
 void dispatch_disconnect(struct conn *conn);
 
-bool dispatch_blocking(const struct conn *conn);
+static inline bool dispatch_blocking(const struct conn *conn)
+{
+    return conn->blocking;
+}
+
 /* Nothing of it is under way or waits. */
-bool dispatch_idle(const struct conn *conn);
+static inline bool dispatch_idle(const struct conn *conn)
+{
+    return !conn->busy && STAILQ_EMPTY(&conn->tasks);
+}
+
 /* The connection is gone: events that waited are dropped, and counted. */
 void dispatch_drop_events(struct conn *conn);
 /* The pool has room again. */

@@ -283,16 +283,17 @@ static bool conn_attach(struct conn *conn, struct mount *mount, const struct exc
                         const struct pattern_capture *captures)
 {
     char peer[CONN_PEER_SIZE], local[sizeof(struct sockaddr_un)];
-    size_t state_size = generation_consumer(mount->generation)->state_size;
+    const struct sluice_consumer *consumer = generation_consumer(mount->generation);
 
     conn->scope = scope_new(exchange->request, exchange->path, mount->config->pattern, captures,
                             conn_peer(conn, peer), local_address(conn, local, sizeof local), false);
-    conn->state_bytes = mem_zalloc(state_size > 0 ? state_size : 1);
+    conn->state_bytes = mem_zalloc(consumer->state_size > 0 ? consumer->state_size : 1);
     if (conn->scope == NULL || conn->state_bytes == NULL)
         return false;
     conn->mount = mount;
     conn->routing = routing_ref(mount->routing);
     conn->generation = generation_ref(mount->generation);
+    conn->blocking = consumer->blocking;
     return dispatch_prepare(conn);
 }
 

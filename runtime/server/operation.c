@@ -31,11 +31,10 @@ static const char *operation_name(enum operation_kind kind)
 }
 
 /* A call that the connection's state does not allow: counted, told, and nothing is done. */
-static void misused(struct conn *conn, const struct operation *operation, enum drop drop,
-                    const char *why)
+static void misused(struct conn *conn, enum operation_kind kind, enum drop drop, const char *why)
 {
     const struct call *call = call_current();
-    const char *name = operation_name(operation->kind);
+    const char *name = operation_name(kind);
 
     if (mount_drop(conn->mount, drop, slice_of(name)))
         conn_log(conn, LOG_WARN, "call.ignored", LOG_STR("call", name), LOG_STR("why", why),
@@ -50,7 +49,7 @@ static bool is_unanswered(struct conn *conn, const struct operation *operation)
     if (conn->state == CONN_CONNECTING)
         return true;
     if (!conn_left(conn))
-        misused(conn, operation, DROP_MISUSE, "the handshake is already answered");
+        misused(conn, operation->kind, DROP_MISUSE, "the handshake is already answered");
     return false;
 }
 
@@ -59,7 +58,7 @@ static void apply_deny(struct conn *conn, const struct operation *operation)
     unsigned status = (unsigned)operation->number;
 
     if (status < 200 || status > 599) {
-        misused(conn, operation, DROP_MISUSE, "a status is 200 to 599; 403 is sent");
+        misused(conn, operation->kind, DROP_MISUSE, "a status is 200 to 599; 403 is sent");
         status = 403;
     }
     http_deny(conn, status, operation->first);
@@ -68,18 +67,17 @@ static void apply_deny(struct conn *conn, const struct operation *operation)
 static void apply_header(struct conn *conn, const struct operation *operation)
 {
     if (!http_add_header(conn, operation->first, operation->second))
-        misused(conn, operation, DROP_MISUSE, "HTTP does not allow that name or value");
+        misused(conn, operation->kind, DROP_MISUSE, "HTTP does not allow that name or value");
 }
 
 /* ---- Talking -------------------------------------------------------------------------------- */
 
-static void apply_send(struct conn *conn, const struct operation *operation)
+static void apply_send(struct conn *conn, enum operation_kind kind, struct slice payload)
 {
     if (conn->state == CONN_CONNECTING)
-        misused(conn, operation, DROP_EARLY, "nothing can be sent before accept");
+        misused(conn, kind, DROP_EARLY, "nothing can be sent before accept");
     else
-        conn_send(conn, operation->kind == OPERATION_TEXT ? FRAME_TEXT : FRAME_BINARY,
-                  operation->first);
+        conn_send(conn, kind == OPERATION_TEXT ? FRAME_TEXT : FRAME_BINARY, payload);
 }
 
 static void apply_close(struct conn *conn, const struct operation *operation)
@@ -90,11 +88,11 @@ static void apply_close(struct conn *conn, const struct operation *operation)
     if (conn->state != CONN_OPEN && conn->state != CONN_CONNECTING)
         return;
     if (conn->state == CONN_OPEN && (operation->number > 4999 || !message_code_allowed(code))) {
-        misused(conn, operation, DROP_MISUSE, "that code can't be sent; 1011 is");
+        misused(conn, operation->kind, DROP_MISUSE, "that code can't be sent; 1011 is");
         code = 1011;
     }
     if (!utf8_valid(reason.data, reason.size)) {
-        misused(conn, operation, DROP_NOT_TEXT, "the reason is not UTF-8");
+        misused(conn, operation->kind, DROP_NOT_TEXT, "the reason is not UTF-8");
         reason = (struct slice){0};
     }
     conn_close(conn, code, reason);
@@ -131,7 +129,7 @@ static void apply_event(struct conn *conn, const struct operation *operation)
 
     /* A group without members is nobody's fault; a channel's sender wants to know. */
     if (!layer_send(conn->worker->server->layer, event) && !group)
-        misused(conn, operation, DROP_CLOSED, "no such channel");
+        misused(conn, operation->kind, DROP_CLOSED, "no such channel");
     layer_event_unref(event);
 }
 
@@ -154,7 +152,7 @@ static void operation_apply(struct conn *conn, const struct operation *operation
         break;
     case OPERATION_TEXT:
     case OPERATION_BINARY:
-        apply_send(conn, operation);
+        apply_send(conn, operation->kind, operation->first);
         break;
     case OPERATION_CLOSE:
         apply_close(conn, operation);
@@ -238,10 +236,25 @@ static void operation_post(struct conn *conn, const struct operation *operation)
     loop_post(conn->worker->loop, &carried->message);
 }
 
+static bool is_at_home(const struct conn *conn)
+{
+    return loop_current() == conn->worker->loop;
+}
+
 void operation_do(struct conn *conn, const struct operation *operation)
 {
-    if (loop_current() == conn->worker->loop)
+    if (is_at_home(conn))
         operation_apply(conn, operation);
     else
         operation_post(conn, operation);
+}
+
+void operation_send(struct conn *conn, bool binary, struct slice payload)
+{
+    enum operation_kind kind = binary ? OPERATION_BINARY : OPERATION_TEXT;
+
+    if (is_at_home(conn))
+        apply_send(conn, kind, payload);
+    else
+        operation_post(conn, &(struct operation){.kind = kind, .first = payload});
 }

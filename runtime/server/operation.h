@@ -38,5 +38,7 @@ struct operation {
 
 /* Does it, or has it done. What it points to is copied where it must wait. */
 void operation_do(struct conn *conn, const struct operation *operation);
+/* The same for what is asked most often, a message to be sent: text is valid UTF-8. */
+void operation_send(struct conn *conn, bool binary, struct slice payload);
 
 #endif

@@ -58,14 +58,17 @@ static void chunk_copy(struct outbox *outbox, struct chunk *chunk, const void *d
 bool outbox_frame(struct outbox *outbox, struct chunk_pool *pool, enum frame_opcode opcode,
                   uint8_t rsv, struct slice payload)
 {
-    uint8_t header[FRAME_HEADER_MAX];
-    size_t header_size = frame_write(header, opcode, rsv, payload.size);
-    struct chunk *chunk = chunk_with_room(outbox, pool, header_size + payload.size, CHUNK_FRAMES);
+    size_t size = frame_header_size(payload.size) + payload.size;
+    struct chunk *chunk = chunk_with_room(outbox, pool, size, CHUNK_FRAMES);
 
     if (chunk == NULL)
         return false;
-    chunk_copy(outbox, chunk, header, header_size);
-    chunk_copy(outbox, chunk, payload.data, payload.size);
+    uint8_t *out = chunk->bytes + chunk->size;
+    out += frame_write(out, opcode, rsv, payload.size);
+    if (payload.size > 0)
+        memcpy(out, payload.data, payload.size);
+    chunk->size += size;
+    outbox->size += size;
     return true;
 }
 
