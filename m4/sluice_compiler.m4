@@ -46,6 +46,19 @@ AC_DEFUN([SLUICE_FUZZERS],
    sluice_fuzzers=$enable_fuzzers
    AM_CONDITIONAL([FUZZERS], [test "$enable_fuzzers" = yes])])
 
+# SLUICE_LTO: --enable-lto: functions are inlined across files
+#
+# Fat objects, so that any ar will do. Who has -flto in CFLAGS already needs nothing of this.
+AC_DEFUN([SLUICE_LTO],
+  [AC_ARG_ENABLE([lto],
+     [AS_HELP_STRING([--enable-lto], [optimize at link time, across files (gcc)])],
+     [], [enable_lto=no])
+   AS_IF([test "$enable_lto" != no],
+     [SLUICE_LTO_CFLAGS="-flto=auto -ffat-lto-objects"
+      SLUICE_TRY_FLAGS([$SLUICE_LTO_CFLAGS])])
+   AC_SUBST([SLUICE_LTO_CFLAGS])
+   sluice_lto=$enable_lto])
+
 # SLUICE_COVERAGE: --enable-coverage
 AC_DEFUN([SLUICE_COVERAGE],
   [AC_ARG_ENABLE([coverage],

@@ -38,10 +38,12 @@ WORKS = {
 def compiler(build):
     """The compiler and flags that built it, in a line."""
     makefile = (build / 'Makefile').read_text().splitlines()
-    values = dict(line.split(' = ', 1) for line in makefile if line.startswith(('CC =', 'CFLAGS =')))
+    names = ('CC', 'CFLAGS', 'SLUICE_LTO_CFLAGS')
+    values = dict(line.split(' = ', 1) for line in makefile if line.split(' = ', 1)[0] in names)
     version = subprocess.run(values['CC'].split()[:1] + ['-dumpfullversion'], capture_output=True,
                              text=True, check=True).stdout.strip()
-    return f'{values["CC"]} {version} {values["CFLAGS"]} {platform.machine()}'
+    flags = f'{values["CFLAGS"]} {values.get("SLUICE_LTO_CFLAGS", "")}'.strip()
+    return f'{values["CC"]} {version} {flags} {platform.machine()}'
 
 
 def count(build, work, messages):
