@@ -144,7 +144,7 @@ static bool match_table(const struct pattern *pattern, struct slice path, bool b
     size_t width = path.size + 1, at = 0;
     unsigned count = pattern->piece_count;
 
-    for (size_t i = 0; i < width; i++)
+    for (size_t i = 0; i <= path.size; i++)
         table[count * width + i] = may_end(path, i, below);
     for (unsigned i = count; i-- > 0;)
         fill_row(&pattern->pieces[i], path, table + (i + 1) * width, table + i * width);
