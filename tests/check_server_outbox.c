@@ -100,6 +100,23 @@ START_TEST(writing_stops_at_every_byte)
 }
 END_TEST
 
+/* To a peer that reads as quickly as we write, not all leaves in one turn. */
+START_TEST(writing_is_bounded)
+{
+    line_clear(SIZE_MAX);
+    for (uint32_t i = 1; i <= 1000; i++)
+        ck_assert(add(i, 3000));
+    size_t all = outbox.size;
+    ck_assert_int_eq(outbox_write(&outbox, &pool, -1), OUTBOX_WAITING);
+    ck_assert_uint_ge(line.size, OUTBOX_TURN_MOST);
+    ck_assert_uint_lt(line.size, 2 * OUTBOX_TURN_MOST);
+    ck_assert_uint_eq(outbox.size, all - line.size);
+    write_all();
+    ck_assert_uint_eq(line_frames(0), 1000);
+    finish();
+}
+END_TEST
+
 START_TEST(cut_line_is_told)
 {
     line_clear(10);
@@ -532,6 +549,7 @@ int main(void)
     tcase_add_test(tcase, pool_shrinks_to_what_is_used);
     tcase_add_test(tcase, pool_is_bounded);
     tcase_add_test(tcase, writing_stops_at_every_byte);
+    tcase_add_test(tcase, writing_is_bounded);
     tcase_add_test(tcase, cut_line_is_told);
     tcase_add_test(tcase, large_frame_is_written_from_where_it_is);
     tcase_add_test(tcase, large_frame_keeps_its_place);

@@ -97,8 +97,15 @@ bool add(uint32_t number, size_t size)
 
 void write_all(void)
 {
+    enum outbox_result result;
+
     line.room = SIZE_MAX;
-    ck_assert_int_eq(outbox_write(&outbox, &pool, -1), OUTBOX_EMPTY);
+    do {
+        size_t before = line.size;
+
+        result = outbox_write(&outbox, &pool, -1);
+        ck_assert(result == OUTBOX_EMPTY || line.size > before);
+    } while (result != OUTBOX_EMPTY);
     ck_assert_ptr_null(outbox.first);
     ck_assert_ptr_null(outbox.last);
     ck_assert_uint_eq(outbox.size, 0);

@@ -164,7 +164,7 @@ static size_t iov_size(const struct iovec *iov, unsigned count)
 
 enum outbox_result outbox_write(struct outbox *outbox, struct chunk_pool *pool, int fd)
 {
-    while (outbox->first != NULL) {
+    for (size_t written = 0; outbox->first != NULL && written < OUTBOX_TURN_MOST;) {
         struct iovec iov[IOV_MOST];
         unsigned count = outbox_gather(outbox, iov, IOV_MOST);
         size_t offered = iov_size(iov, count);
@@ -175,8 +175,9 @@ enum outbox_result outbox_write(struct outbox *outbox, struct chunk_pool *pool, 
         outbox_advance(outbox, pool, (size_t)sent);
         if ((size_t)sent < offered)
             return OUTBOX_WAITING;
+        written += (size_t)sent;
     }
-    return OUTBOX_EMPTY;
+    return outbox->first == NULL ? OUTBOX_EMPTY : OUTBOX_WAITING;
 }
 
 /* The rest of a frame of which `sent` bytes are out. */

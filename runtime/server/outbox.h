@@ -10,8 +10,9 @@
 
 #include "server/chunk.h"
 
-#define OUTBOX_DIRECT    16384 /* bytes from which a payload is written from where it is */
-#define OUTBOX_PONGS_MAX 64    /* that wait */
+#define OUTBOX_DIRECT    16384         /* bytes from which a payload is written from where it is */
+#define OUTBOX_PONGS_MAX 64            /* that wait */
+#define OUTBOX_TURN_MOST (1024 * 1024) /* bytes of what waits that are written at once */
 
 /* Of one connection; its loop's thread only. All zero is empty. */
 struct outbox {
@@ -23,7 +24,7 @@ struct outbox {
 
 enum outbox_result {
     OUTBOX_EMPTY,   /* all is written */
-    OUTBOX_WAITING, /* the socket takes no more for now */
+    OUTBOX_WAITING, /* the socket takes no more for now, or it was enough for a turn */
     OUTBOX_BROKEN,  /* the line is cut */
 };
 
@@ -47,7 +48,8 @@ bool outbox_passes(const struct outbox *outbox);
 /* Bytes that wait, but for control frames that overtook others. */
 size_t outbox_data(const struct outbox *outbox);
 
-/* Writes what waits. */
+/* Writes what waits, as much as is fair to the other connections: a peer may read as quickly as we
+ * write. */
 enum outbox_result outbox_write(struct outbox *outbox, struct chunk_pool *pool, int fd);
 
 /* Writes a large frame from where it is, behind what waits; what the socket did not take is copied.
