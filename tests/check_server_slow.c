@@ -248,6 +248,7 @@ START_TEST(pings_are_answered_while_the_close_waits)
     client = open_narrow("/flood/");
     client_text(&client, "4000 4000");
     client_text(&client, "close");
+    trace_wait("closing", 1); /* all is sent, and nothing was read */
     client_ping(&client, "late");
     read_on(&client, 4000, &account);
     ck_assert_uint_eq(account.messages, 4000);

@@ -3,8 +3,8 @@
  * with its number, from 0; "close" makes it close with 4000; any other message comes back.
  *
  * Must be seen: a client that does not read is closed with 1013 once `limits backlog` waits for it,
- * others notice nothing; the trace "disconnect CODE" comes once for each, and "back" for each
- * message that comes back.
+ * others notice nothing; the trace "disconnect CODE" comes once for each, "back" for each message
+ * that comes back, and "closing" where it closes.
  */
 #include <sluice/sluice.h>
 #include <stdio.h>
@@ -20,6 +20,7 @@ static void on_receive(sluice_conn *ws, const sluice_message *message)
 
     if (strcmp(message->data, "close") == 0) {
         sluice_close(ws, 4000, NULL);
+        trace("closing");
         return;
     }
     if (sscanf(message->data, "%u %u", &count, &size) != 2) {
