@@ -325,6 +325,7 @@ START_TEST(large_message_is_taken_where_nothing_waits)
     client_text(&client, "1 8000000");
     client_text(&client, "skipped: that one waits");
     client_ping(&client, "");
+    trace_wait("back", 1); /* that was decided, and nothing was read */
     struct received frame = client_receive(&client);
     take_binary(&account, &frame, 8000000);
     client_expect(&client, PONG, "", 0);
