@@ -257,9 +257,13 @@ static bool acceptor_add(struct worker *worker, int fd, bool is_unix)
     return true;
 }
 
-bool acceptor_begin(struct worker *worker, struct listeners *listeners)
+void acceptor_prepare(struct worker *worker)
 {
     spare_make(worker);
+}
+
+bool acceptor_begin(struct worker *worker, struct listeners *listeners)
+{
     for (unsigned i = 0; i < listeners_count(listeners); i++) {
         int fd = listeners_socket(listeners, i, loop_index(worker->loop));
 

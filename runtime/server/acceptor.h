@@ -10,6 +10,9 @@
 #include "server/listener.h"
 #include "server/worker.h"
 
+/* Before the worker's thread starts: takes the descriptor that is kept for when there is no other.
+ */
+void acceptor_prepare(struct worker *worker);
 /* Begins, and ends, accepting on a worker's loop: on its thread. False: no memory. */
 bool acceptor_begin(struct worker *worker, struct listeners *listeners);
 void acceptor_end(struct worker *worker);

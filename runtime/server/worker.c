@@ -144,6 +144,7 @@ static void worker_begin(struct loop *loop, void *context)
 
 bool worker_start(struct worker *worker)
 {
+    acceptor_prepare(worker);
     return loop_start(worker->loop, worker_begin, NULL, worker);
 }
 
