@@ -57,6 +57,15 @@ struct compress_config {
     size_t min;            /* bytes of a message from which it is compressed */
 };
 
+/* The `reload` directive. Times are milliseconds. */
+struct reload_config {
+    bool stay;          /* move=off: live connections stay with the code they met */
+    uint32_t drain;     /* until those that can't go on are closed (1012); 0: they never are */
+    unsigned keep;      /* generations of a consumer at most; connections of older ones drain */
+    uint32_t pause;     /* of the file alone: how long running callbacks may take to end... */
+    uint32_t probation; /* ...and how long new code that crashes is taken back; 0: never */
+};
+
 struct option_config {
     const char *name, *value;
 };
@@ -74,6 +83,7 @@ struct mount_config {
     const char *file;        /* the path to open */
     struct limits_config limits;
     struct compress_config compress;
+    struct reload_config reload;
     struct origins *origins;         /* NULL: same */
     const char *const *subprotocols; /* ends with NULL; in the order of the server's preference */
     unsigned option_count;
@@ -92,6 +102,7 @@ struct config {
     const char *cache; /* where private copies go; NULL: the usual places */
     struct place cache_place;
     struct server_config server;
+    struct reload_config reload; /* as it stands at the end of the file */
     unsigned mount_count;
     struct mount_config *mounts; /* in the order of the file */
     /* the rest is conf's own */

@@ -127,6 +127,21 @@ static const struct setting compress_settings[] = {
     {.name = NULL},
 };
 
+static const struct setting reload_settings[] = {
+    {"move", SETTING_WORD, RELOAD, "on", "on", "off", NULL, AT(struct reload_config, stay),
+     "off: live connections stay with the code they met"},
+    {"drain", SETTING_TIME, RELOAD, "30s", "10ms", "1d", "off", AT(struct reload_config, drain),
+     "a connection whose mount is gone, or whose code is too old, is closed by then (1012)"},
+    {"keep", SETTING_COUNT, RELOAD, "4", "1", "64", NULL, AT(struct reload_config, keep),
+     "generations of a consumer that live connections may run in; those of older ones drain"},
+    {"pause", SETTING_TIME, RELOAD, "1s", "10ms", "1m", NULL, AT(struct reload_config, pause),
+     "how long a reload waits for running callbacks before it is refused"},
+    {"probation", SETTING_TIME, RELOAD, "10s", "100ms", "1h", "off",
+     AT(struct reload_config, probation),
+     "new code that crashes within this time is taken back"},
+    {.name = NULL},
+};
+
 static const struct setting origins_settings[] = {
     {"missing", SETTING_WORD, RELOAD, "allow", "allow", "deny", NULL, NOWHERE,
      "requests without an Origin, which browsers always send"},
@@ -190,6 +205,10 @@ const struct directive directives[] = {
      .noun = "compress setting", .settings = compress_settings, .wants_setting = true,
      .apply = mount_apply_compress,
      .help = "messages are compressed for clients that offer it (permessage-deflate)"},
+    {.name = "reload", .where = IN_FILE | IN_MOUNT, .once = IN_MOUNT, .live = true,
+     .usage = "reload SETTING=VALUE ...", .noun = "reload setting", .settings = reload_settings,
+     .wants_setting = true, .apply = mount_apply_reload,
+     .help = "what becomes of live connections when code or mounts change"},
     {.name = "origins", .where = IN_FILE | IN_MOUNT, .once = IN_MOUNT, .live = true,
      .least = 1, .most = UINT32_MAX, .words = "at least one origin",
      .usage = "origins same https://chat.example.org .example.com [missing=deny], or origins *",

@@ -1,7 +1,7 @@
 /*
  * conf/mount: ws and http lines, and what holds for their connections.
  *
- * `limits`, `compress`, `origins` and `set` in the file are the defaults of the mounts below them.
+ * `limits`, `compress`, `reload`, `origins` and `set` in the file are the defaults of the mounts below them.
  * A mount takes what holds where it stands, and its block changes that for itself alone.
  */
 #include <stdio.h>
@@ -56,6 +56,25 @@ void mount_apply_compress(struct parser *parser, const struct line *line)
     note_default(parser, line);
     if (compress->on && !CAN_COMPRESS)
         report_no_compression(parser, line);
+}
+
+static void refuse_in_mount(struct parser *parser, const struct line *line, const char *name)
+{
+    const struct given *given = line_given(line, name);
+
+    if (given != NULL && in_mount(parser))
+        parser_error(parser, given->place, "write it on a \"reload\" line outside of any block",
+                     "\"%s\" holds for all mounts, so it can't stand in a mount's block", name);
+}
+
+/* What is of the whole file needs no mount below it. */
+void mount_apply_reload(struct parser *parser, const struct line *line)
+{
+    line_store(line, in_mount(parser) ? &parser->mount->reload : &parser->reload);
+    refuse_in_mount(parser, line, "pause");
+    refuse_in_mount(parser, line, "probation");
+    if (line_given(line, "pause") == NULL && line_given(line, "probation") == NULL)
+        note_default(parser, line);
 }
 
 static void release_origins(void *origins)
@@ -278,6 +297,7 @@ static struct mount_config *add_mount(struct parser *parser, enum mount_kind kin
                                    .pattern = read_pattern(parser, pattern),
                                    .limits = parser->limits,
                                    .compress = parser->compress,
+                                   .reload = parser->reload,
                                    .origins = parser->origins};
     parser->unused.size = 0;
     return mount;
@@ -381,6 +401,7 @@ void mounts_finish(struct parser *parser)
 {
     struct config *config = parser->config;
 
+    config->reload = parser->reload;
     for (unsigned i = 0; i < config->mount_count; i++) {
         resolve(parser, &config->mounts[i]);
         if (config->mounts[i].pattern != NULL)

@@ -421,6 +421,7 @@ static void set_standards(struct parser *parser)
             settings_standard(d->settings, config);
     settings_standard(directive_find(SLICE("limits"))->settings, &parser->limits);
     settings_standard(directive_find(SLICE("compress"))->settings, &parser->compress);
+    settings_standard(directive_find(SLICE("reload"))->settings, &parser->reload);
 }
 
 bool parser_run(struct config *config, const char *directory, struct diag *diag)

@@ -55,6 +55,7 @@ struct parser {
     /* For the mounts below. */
     struct limits_config limits;
     struct compress_config compress;
+    struct reload_config reload;
     struct origins *origins;
     struct options options;
     struct place unused; /* of the last line that set one, while no mount has followed */
@@ -100,6 +101,7 @@ void parser_apply_consumers(struct parser *parser, const struct line *line);
 void parser_apply_cache(struct parser *parser, const struct line *line);
 void mount_apply_limits(struct parser *parser, const struct line *line);
 void mount_apply_compress(struct parser *parser, const struct line *line);
+void mount_apply_reload(struct parser *parser, const struct line *line);
 void mount_apply_origins(struct parser *parser, const struct line *line);
 void mount_apply_set(struct parser *parser, const struct line *line);
 void mount_apply_subprotocols(struct parser *parser, const struct line *line);
