@@ -1,8 +1,9 @@
 /*
  * conf/mount: ws and http lines, and what holds for their connections.
  *
- * `limits`, `compress`, `reload`, `origins` and `set` in the file are the defaults of the mounts below
- * them. A mount takes what holds where it stands, and its block changes that for itself alone.
+ * `limits`, `compress`, `reload`, `origins` and `set` in the file are the defaults of the mounts
+ * below them. A mount takes what holds where it stands, and its block changes that for itself
+ * alone.
  */
 #include <stdio.h>
 #include <string.h>
