@@ -104,6 +104,22 @@ START_TEST(consumers_are_found)
 }
 END_TEST
 
+START_TEST(sources_are_watched)
+{
+    struct config *config = parse("watch src /opt/lib\nws /a a.so\nwatch . build=\"ninja -C b\"\n");
+
+    ck_assert_uint_eq(config->watch_count, 2);
+    ck_assert_str_eq(config->watches[0].dirs[0], "/site/src");
+    ck_assert_str_eq(config->watches[0].dirs[1], "/opt/lib");
+    ck_assert_ptr_null(config->watches[0].dirs[2]);
+    ck_assert_str_eq(config->watches[0].build, "make -s");
+    ck_assert_str_eq(config->watches[1].dirs[0], "/site/.");
+    ck_assert_ptr_null(config->watches[1].dirs[1]);
+    ck_assert_str_eq(config->watches[1].build, "ninja -C b");
+    config_unref(config);
+}
+END_TEST
+
 START_TEST(files_are_mounted)
 {
     struct config *config = parse("http /static/ dir=public max-age=1h\n"
@@ -279,6 +295,32 @@ START_TEST(values_are_read_from_files)
 }
 END_TEST
 
+/* So that one that was missing is found when it comes. */
+START_TEST(files_of_values_are_known_with_mistakes_too)
+{
+    char directory[] = "/tmp/check_conf_XXXXXX", path[100], missing[100];
+    struct diag diag = {0};
+
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/routing.conf", directory);
+    snprintf(missing, sizeof missing, "%s/missing", directory);
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    fputs("set a @missing\nws /a a.so {\nset b @/dev/null\nset c plain\n}\n", file);
+    fclose(file);
+    struct config *config = config_read(path, &diag);
+    ck_assert_uint_eq(diag.errors, 2);
+    ck_assert_ptr_nonnull(config);
+    ck_assert_uint_eq(config->text_count, 2);
+    ck_assert_str_eq(config->texts[0], missing);
+    ck_assert_str_eq(config->texts[1], "/dev/null");
+    config_unref(config);
+    diag_free(&diag);
+    remove(path);
+    remove(directory);
+}
+END_TEST
+
 START_TEST(a_pipe_is_no_value)
 {
     char directory[] = "/tmp/check_conf_XXXXXX", path[100];
@@ -420,7 +462,7 @@ static const char everything[] =
     "set a \"b c\"\nset d @tests/check_conf.c\n"
     "ws /a/<int:n>/<path:p>/x a.so {\n  origins https://a.example missing=deny\n"
     "  subprotocols a b\n  set e f\n}\nws /a/<int:n>/<path:q>/x b.so\n"
-    "http /s/ dir=\"s t\" max-age=1h csp=\"x y\"\n";
+    "http /s/ dir=\"s t\" max-age=1h csp=\"x y\"\nwatch src lib build=make\nwatch doc\n";
 
 /* Whatever the bytes, and wherever memory ends: a config or an error, and nothing left over. */
 static bool survives(struct slice text, unsigned long nth)
@@ -513,6 +555,7 @@ int main(void)
     tcase_add_test(tests, addresses_are_split);
     tcase_add_test(tests, the_process_is_set_up);
     tcase_add_test(tests, consumers_are_found);
+    tcase_add_test(tests, sources_are_watched);
     tcase_add_test(tests, files_are_mounted);
     tcase_add_test(tests, subprotocols_keep_their_order);
     tcase_add_test(tests, origins_hold_for_the_mounts_below);
@@ -520,6 +563,7 @@ int main(void)
     tcase_add_test(tests, words_may_be_quoted_in_part);
     tcase_add_test(tests, lines_end_in_any_way);
     tcase_add_test(tests, values_are_read_from_files);
+    tcase_add_test(tests, files_of_values_are_known_with_mistakes_too);
     tcase_add_test(tests, a_pipe_is_no_value);
     tcase_add_test(tests, files_are_loaded_relative_to_themselves);
     tcase_add_test(tests, the_first_mount_that_matches_wins);

@@ -66,6 +66,14 @@ struct reload_config {
     uint32_t probation; /* ...and how long new code that crashes is taken back; 0: never */
 };
 
+#define WATCH_BUILD "make -s" /* where nothing is said */
+
+/* A `watch` line: directories of sources, and the command that makes consumers of them. */
+struct watch_config {
+    const char *const *dirs; /* ends with NULL */
+    const char *build;       /* for /bin/sh, in the first directory */
+};
+
 struct option_config {
     const char *name, *value;
 };
@@ -105,6 +113,10 @@ struct config {
     struct reload_config reload; /* as it stands at the end of the file */
     unsigned mount_count;
     struct mount_config *mounts; /* in the order of the file */
+    unsigned watch_count;
+    struct watch_config *watches;
+    unsigned text_count;
+    const char **texts; /* paths of the @files that were named, whether they could be read or not */
     /* the rest is conf's own */
     struct place *places; /* of each directive's line, in the table's order; size 0: none */
     struct config_memory *memory;

@@ -142,6 +142,12 @@ static const struct setting reload_settings[] = {
     {.name = NULL},
 };
 
+static const struct setting watch_settings[] = {
+    {"build", SETTING_NAME, RELOAD, WATCH_BUILD, NULL, NULL, NULL, NOWHERE,
+     "the command, for /bin/sh in the first of the directories"},
+    {.name = NULL},
+};
+
 static const struct setting origins_settings[] = {
     {"missing", SETTING_WORD, RELOAD, "allow", "allow", "deny", NULL, NOWHERE,
      "requests without an Origin, which browsers always send"},
@@ -186,6 +192,12 @@ const struct directive directives[] = {
      .apply = parser_apply_cache,
      .takes = "a path",
      .help = "the directory for private copies of loaded consumers; it must allow execution"},
+    {.name = "watch", .where = IN_FILE, .live = true, .least = 1, .most = UINT32_MAX,
+     .words = "at least one directory", .usage = "watch DIR ... [build=\"" WATCH_BUILD "\"]",
+     .standard = "where a Makefile is",
+     .noun = "watch setting", .settings = watch_settings, .apply = parser_apply_watch,
+     .takes = "directories, several",
+     .help = "of sources: with run --watch, a change there builds first"},
     {.name = "layer", .where = IN_FILE, .once = IN_FILE, .least = 1, .most = 1,
      .words = "a kind", .usage = "layer local", .standard = "local", .value = &layer_value,
      .whole = true, .apply = parser_apply_config,

@@ -67,6 +67,19 @@ unsigned parser_line(const struct parser *parser, struct place place)
     return line;
 }
 
+/* Whoever looks for changes looks at it, too. */
+static void note_text(struct parser *parser, const char *path)
+{
+    struct config *config = parser->config;
+    const char **texts =
+        parser_grow(parser, config->texts, config->text_count, sizeof *config->texts);
+
+    if (texts == NULL)
+        return;
+    config->texts = texts;
+    texts[config->text_count++] = path;
+}
+
 /* What the file holds, less the newline that editors put at its end. */
 static const char *text_of_file(struct parser *parser, const char *name, struct place place,
                                 struct text *text)
@@ -76,6 +89,7 @@ static const char *text_of_file(struct parser *parser, const char *name, struct 
 
     if (path == NULL)
         return NULL;
+    note_text(parser, path);
     result = read_file(path, TEXT_FILE_MAX, true, text);
     if (result == READ_FAILED)
         parser_error(parser, place, NULL, "cannot read \"%s\": %s", name, strerror(errno));
@@ -470,13 +484,13 @@ void parser_apply_loops(struct parser *parser, const struct line *line)
     parser->config->loops_place = line->words[0].place;
 }
 
-/* The path that the line's only word means; NULL without memory, or where it is empty. */
-static const char *directory_of(struct parser *parser, const struct line *line)
+/* The path that a word means; NULL without memory, or where it is empty. */
+static const char *directory_of(struct parser *parser, const struct word *word)
 {
-    const char *name = parser_copy(parser, line->words[0].text);
+    const char *name = parser_copy(parser, word->text);
 
     if (name != NULL && *name == '\0') {
-        parser_error(parser, line->words[0].place, NULL, "a directory's name can't be empty");
+        parser_error(parser, word->place, NULL, "a directory's name can't be empty");
         return NULL;
     }
     return name != NULL ? parser_join(parser, parser->directory, name) : NULL;
@@ -484,7 +498,7 @@ static const char *directory_of(struct parser *parser, const struct line *line)
 
 void parser_apply_consumers(struct parser *parser, const struct line *line)
 {
-    const char *directory = directory_of(parser, line);
+    const char *directory = directory_of(parser, &line->words[0]);
 
     if (directory != NULL)
         parser->consumers = directory;
@@ -492,6 +506,28 @@ void parser_apply_consumers(struct parser *parser, const struct line *line)
 
 void parser_apply_cache(struct parser *parser, const struct line *line)
 {
-    parser->config->cache = directory_of(parser, line);
+    parser->config->cache = directory_of(parser, &line->words[0]);
     parser->config->cache_place = line->words[0].place;
+}
+
+/* With a directory that is wrong in it, the config is never served. */
+void parser_apply_watch(struct parser *parser, const struct line *line)
+{
+    struct config *config = parser->config;
+    const struct given *build = line_given(line, "build");
+    const char *command = build != NULL ? build->text : NULL;
+    const char **dirs = parser_get(parser, (line->count + 1) * sizeof *dirs);
+    struct watch_config *watches =
+        parser_grow(parser, config->watches, config->watch_count, sizeof *watches);
+    unsigned count = 0;
+
+    if (dirs == NULL || watches == NULL)
+        return;
+    for (unsigned i = 0; i < line->count; i++) {
+        dirs[count] = directory_of(parser, &line->words[i]);
+        count += dirs[count] != NULL;
+    }
+    config->watches = watches;
+    watches[config->watch_count++] =
+        (struct watch_config){.dirs = dirs, .build = command != NULL ? command : WATCH_BUILD};
 }

@@ -99,6 +99,7 @@ void parser_apply_server(struct parser *parser, const struct line *line);
 void parser_apply_loops(struct parser *parser, const struct line *line);
 void parser_apply_consumers(struct parser *parser, const struct line *line);
 void parser_apply_cache(struct parser *parser, const struct line *line);
+void parser_apply_watch(struct parser *parser, const struct line *line);
 void mount_apply_limits(struct parser *parser, const struct line *line);
 void mount_apply_compress(struct parser *parser, const struct line *line);
 void mount_apply_reload(struct parser *parser, const struct line *line);
