@@ -238,4 +238,6 @@ void config_compare(const struct config *now, const struct config *next, struct 
     }
     if (!is_text_equal(now->cache, next->cache))
         warn_changed(next, directive_find(SLICE("cache")), NULL, diag);
+    if (now->control_off != next->control_off || !is_text_equal(now->control, next->control))
+        warn_changed(next, directive_find(SLICE("control")), NULL, diag);
 }

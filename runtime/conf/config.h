@@ -109,6 +109,9 @@ struct config {
     unsigned pool_threads, pool_queue;
     const char *cache; /* where private copies go; NULL: the usual places */
     struct place cache_place;
+    const char *control;        /* path of the control socket; NULL: the usual places... */
+    bool control_off;           /* ...or there is none */
+    struct place control_place; /* size 0: routing.conf doesn't say */
     struct server_config server;
     struct reload_config reload; /* as it stands at the end of the file */
     unsigned mount_count;

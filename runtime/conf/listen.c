@@ -1,5 +1,5 @@
 /*
- * conf/listen: the addresses to serve on.
+ * conf/listen: the addresses to serve on, and where the control socket is.
  *
  * Addresses are numbers: a name would have to be looked up at start, and might mean another machine
  * tomorrow. What can't be bound for its spelling is refused here, with its place.
@@ -108,17 +108,27 @@ static void read_tcp(struct parser *parser, const struct word *word, struct list
                      parts.port.data);
 }
 
+/* A Unix socket's path. NULL, and it is reported. */
+static const char *read_path(struct parser *parser, struct place place, const char *path)
+{
+    const char *joined = parser_join(parser, parser->directory, path);
+
+    if (joined == NULL || strlen(joined) <= UNIX_PATH_MAX)
+        return joined;
+    parser_error(parser, place, "choose one nearer to the root",
+                 "a socket's path has at most %zu bytes, but this one has %zu", UNIX_PATH_MAX,
+                 strlen(joined));
+    return NULL;
+}
+
 static void read_unix(struct parser *parser, const struct word *word, struct listen_config *listen)
 {
     const char *path = listen->address + UNIX_PREFIX.size;
 
-    listen->unix_path = parser_join(parser, parser->directory, path);
     if (*path == '\0')
         parser_error(parser, word->place, NULL, "a path must follow \"unix:\"");
-    else if (listen->unix_path != NULL && strlen(listen->unix_path) > UNIX_PATH_MAX)
-        parser_error(parser, word->place, "choose one nearer to the root",
-                     "a socket's path has at most %zu bytes, but this one has %zu", UNIX_PATH_MAX,
-                     strlen(listen->unix_path));
+    else
+        listen->unix_path = read_path(parser, word->place, path);
 }
 
 /* A port of 0 is another one each time. */
@@ -190,6 +200,22 @@ void listen_apply(struct parser *parser, const struct line *line)
         return;
     check_first(parser, &listen);
     add(parser, &listen);
+}
+
+void listen_apply_control(struct parser *parser, const struct line *line)
+{
+    const struct word *word = &line->words[0];
+    struct config *config = parser->config;
+    const char *path = parser_copy(parser, word->text);
+
+    config->control_place = word->place;
+    config->control_off = !word->quoted && slice_equal(word->text, SLICE("off"));
+    if (path == NULL || config->control_off)
+        return;
+    if (*path == '\0')
+        parser_error(parser, word->place, NULL, "a socket's path can't be empty");
+    else
+        config->control = read_path(parser, word->place, path);
 }
 
 void listen_standard(struct parser *parser)

@@ -93,6 +93,7 @@ unsigned parser_line(const struct parser *parser, struct place place);
 
 /* The functions of the table. */
 void listen_apply(struct parser *parser, const struct line *line);
+void listen_apply_control(struct parser *parser, const struct line *line);
 void listen_standard(struct parser *parser);
 void parser_apply_config(struct parser *parser, const struct line *line);
 void parser_apply_server(struct parser *parser, const struct line *line);
