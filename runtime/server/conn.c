@@ -116,6 +116,8 @@ static void conn_free(struct conn *conn)
     text_free(&conn->response);
     if (conn->generation != NULL)
         generation_unref(conn->generation);
+    if (conn->mount != NULL)
+        mount_leave(conn->mount);
     if (conn->routing != NULL)
         routing_unref(conn->routing);
     give_up_place(worker->server, conn->address);

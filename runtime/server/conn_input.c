@@ -134,6 +134,7 @@ static void message_came(struct conn *conn, bool binary, const struct message *m
     conn->message_since = 0;
     conn->message_last = loop_now(conn->worker->loop);
     conn->messages_in++;
+    conn->worker->traffic.total.messages_in++;
     if (conn->state == CONN_OPEN && (conn->rates == NULL || conn_rates_message(conn)))
         dispatch_message(conn, binary, message->data, message->size);
 }
@@ -317,6 +318,7 @@ static void conn_heard(struct conn *conn, uint8_t *data, size_t size)
 {
     conn->heard = loop_now(conn->worker->loop);
     conn->bytes_in += size;
+    conn->worker->traffic.total.bytes_in += size;
     if (conn_is_rated(conn) && !conn_rates_bytes(conn, size))
         return;
     if (data == NULL) {

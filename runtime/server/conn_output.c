@@ -36,6 +36,7 @@ static void conn_write_file(struct conn *conn)
     conn->file_offset += (uint64_t)sent;
     conn->file_left -= (uint64_t)sent;
     conn->bytes_out += (uint64_t)sent;
+    conn->worker->traffic.total.bytes_out += (uint64_t)sent;
     conn_progress(conn, (uint64_t)sent);
     if (conn->file_left > 0 || (conn->parts != NULL && http_next_part(conn))) {
         conn_ready(conn);
@@ -125,6 +126,7 @@ static bool conn_has_room(struct conn *conn, size_t size)
 static void conn_queued(struct conn *conn, size_t bytes)
 {
     conn->bytes_out += bytes;
+    conn->worker->traffic.total.bytes_out += bytes;
     atomic_store_explicit(&conn->backlog, conn->outbox.size, memory_order_relaxed);
     conn_ready(conn);
 }
@@ -132,6 +134,7 @@ static void conn_queued(struct conn *conn, size_t bytes)
 static void conn_sent(struct conn *conn, size_t bytes, unsigned frames)
 {
     conn->messages_out += frames;
+    conn->worker->traffic.total.messages_out += frames;
     conn->message_last = loop_now(conn->worker->loop);
     conn_queued(conn, bytes);
 }
@@ -270,5 +273,6 @@ void conn_send_bytes(struct conn *conn, struct slice bytes)
         return;
     }
     conn->bytes_out += bytes.size;
+    conn->worker->traffic.total.bytes_out += bytes.size;
     conn_ready(conn);
 }

@@ -79,6 +79,11 @@ static void run_clear(struct run *run)
     *run = (struct run){0};
 }
 
+size_t fanout_waiting(const struct fanout *fanout)
+{
+    return fanout->waiting_bytes;
+}
+
 /* Told once in a thousand times: whoever floods is not to flood the log too. */
 static void undelivered(struct server *server, const char *why)
 {

@@ -25,6 +25,9 @@ layer_deliver fanout_deliver;
 void fanout_broadcast(struct conn *conn, const struct sluice_handler *handler,
                       struct json_object *content);
 
+/* Bytes of events that wait. */
+size_t fanout_waiting(const struct fanout *fanout);
+
 /* Hands out what waits, a slice of it at most. True: there is more. */
 bool fanout_turn(struct worker *worker);
 

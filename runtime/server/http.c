@@ -291,6 +291,7 @@ static bool conn_attach(struct conn *conn, struct mount *mount, const struct exc
     if (conn->scope == NULL || conn->state_bytes == NULL)
         return false;
     conn->mount = mount;
+    mount_enter(mount);
     conn->routing = routing_ref(mount->routing);
     conn->generation = generation_ref(mount->generation);
     conn->blocking = consumer->blocking;

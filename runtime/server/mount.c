@@ -82,6 +82,16 @@ bool mount_drop_many(struct mount *mount, enum drop drop, unsigned long count, s
     return true;
 }
 
+void mount_enter(struct mount *mount)
+{
+    atomic_fetch_add_explicit(&mount->open, 1, memory_order_relaxed);
+}
+
+void mount_leave(struct mount *mount)
+{
+    atomic_fetch_sub_explicit(&mount->open, 1, memory_order_relaxed);
+}
+
 /* ---- Making --------------------------------------------------------------------------------- */
 
 static struct generation *generation_of_file(const struct routing *routing, const char *file)
@@ -151,8 +161,20 @@ void routing_tell(const struct routing *routing)
         mount_tell(&routing->mounts[i]);
 }
 
+static LIST_HEAD(, routing) living = LIST_HEAD_INITIALIZER(living);
+
+void routing_each(void (*look)(void *context, const struct routing *routing), void *context)
+{
+    struct routing *routing;
+
+    LIST_FOREACH (routing, &living, living) {
+        look(context, routing);
+    }
+}
+
 static void routing_free(struct routing *routing)
 {
+    LIST_REMOVE(routing, living);
     routing_tell(routing);
     for (unsigned i = 0; i < routing->mount_count; i++) {
         if (routing->mounts[i].generation != NULL)
@@ -178,6 +200,8 @@ static struct routing *routing_of(struct config *config)
     routing->config = config_ref(config);
     routing->mounts = mounts;
     routing->mount_count = config->mount_count;
+    routing->made = clock_wall();
+    LIST_INSERT_HEAD(&living, routing, living);
     atomic_init(&routing->references, 1);
     for (unsigned i = 0; i < config->mount_count; i++) {
         mounts[i].config = &config->mounts[i];

@@ -10,6 +10,7 @@
 #define SERVER_MOUNT_H
 
 #include <stdatomic.h>
+#include <sys/queue.h>
 
 #include "conf/config.h"
 #include "plugin/consumer.h"
@@ -47,6 +48,7 @@ struct mount {
     atomic_ulong dropped[DROP_COUNT];
     struct limit_counts limits;
     atomic_ulong opened, refused, slow_callbacks;
+    atomic_uint open; /* connections that are in it now */
     struct {
         atomic_uint what;      /* hash of what was told; 0: free */
         _Atomic uint64_t when; /* clock_now */
@@ -59,6 +61,8 @@ struct routing {
     struct mount *mounts; /* in the config's order */
     atomic_uint references;
     struct routing *next_idle;
+    uint64_t made;              /* when, by clock_wall */
+    LIST_ENTRY(routing) living; /* main thread */
 };
 
 const char *drop_name(enum drop drop);
@@ -79,8 +83,14 @@ void routing_unref(struct routing *routing);          /* any thread */
 void routing_tell(const struct routing *routing);
 /* Frees the routings nobody uses; main thread, never inside a callback. Gives how many went. */
 unsigned routing_reap(void);
+/* Each routing that is not freed yet, the newest first. Main thread. */
+void routing_each(void (*look)(void *context, const struct routing *routing), void *context);
 /* Is told, on whichever thread, that there is something to reap. Set before any routing is made. */
 void routing_on_idle(void (*wake)(void *context), void *context);
+
+/* A connection is in the mount from now on, or is no more. Any thread. */
+void mount_enter(struct mount *mount);
+void mount_leave(struct mount *mount);
 
 /* The mount of a config's line within this routing. */
 struct mount *routing_mount(const struct routing *routing, const struct mount_config *config);

@@ -65,6 +65,7 @@ static void worker_sweep(struct loop *loop, struct timer *timer)
     TAILQ_FOREACH (conn, &worker->conns, link) {
         conn_sweep(conn, now);
     }
+    traffic_measure(&worker->traffic, now);
     if (now - worker->trimmed >= TRIM_MS) {
         worker->trimmed = now;
         compression_trim(worker->compression);

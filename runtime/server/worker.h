@@ -11,6 +11,7 @@
 #include "loop/timer.h"
 #include "server/chunk.h"
 #include "server/mount.h"
+#include "server/traffic.h"
 
 struct compression;
 struct conn;
@@ -36,6 +37,7 @@ struct worker {
     struct conn_list greedy;  /* had their share of the turn, and left more: after the others */
     struct conn_list stalled; /* with a task that the pool had no room for */
     unsigned conn_count;
+    struct traffic_meter traffic;
     struct timer sweep;       /* looks at timeouts, and at memory: */
     uint64_t trimmed;         /* when what is not used was last given back */
     struct loop_message room; /* posted when the pool has room again */
