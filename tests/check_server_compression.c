@@ -51,7 +51,6 @@ static void open_conn(unsigned i)
     peers[i] = ends[1];
     conns[i] = (struct conn){.worker = &worker,
                              .fd = ends[0],
-                             .file = -1,
                              .state = CONN_OPEN,
                              .is_unix = true,
                              .mount = &mount,
@@ -73,7 +72,7 @@ static void set_up(void)
     worker = (struct worker){.server = &server, .loop = loop_new(0, "loop-0")};
     worker.compression = compression_new();
     ck_assert(worker.loop != NULL && worker.compression != NULL);
-    TAILQ_INIT(&worker.ready);
+    STAILQ_INIT(&worker.ready);
     for (unsigned i = 0; i < CONNS; i++)
         open_conn(i);
 }

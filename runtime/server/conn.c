@@ -31,26 +31,60 @@ static void conn_event(evutil_socket_t fd, short what, void *context);
 
 /* ---- Beginning and end ---------------------------------------------------------------------- */
 
+static struct conn_http *http_new(void)
+{
+    struct conn_http *http = mem_zalloc(sizeof *http);
+
+    if (http != NULL)
+        http->file = -1;
+    return http;
+}
+
+static void http_close_file(struct conn_http *http)
+{
+    if (http->file >= 0)
+        close(http->file);
+    http->file = -1;
+    files_parts_free(http->parts);
+    http->parts = NULL;
+}
+
+/* Twice: once. */
+static void http_free(struct conn *conn)
+{
+    struct conn_http *http = conn->http;
+
+    if (http == NULL)
+        return;
+    http_close_file(http);
+    http_body_free(http->body);
+    text_free(&http->response);
+    mem_free(http);
+    conn->http = NULL;
+}
+
 static struct conn *conn_new(struct worker *worker, int fd)
 {
     struct conn *conn = mem_zalloc(sizeof *conn);
 
     if (conn == NULL)
         return NULL;
+    conn->http = http_new();
     conn->worker = worker;
     conn->fd = fd;
-    conn->file = -1;
     conn->code = 1006;
     conn->opened = conn->since = conn->heard = conn->message_last = loop_now(worker->loop);
     STAILQ_INIT(&conn->tasks);
     LIST_INIT(&conn->memberships);
     LIST_INIT(&conn->alarms);
-    if (event_assign(&conn->event, loop_base(worker->loop), fd, EV_READ | EV_PERSIST, conn_event,
+    if (conn->http != NULL &&
+        event_assign(&conn->event, loop_base(worker->loop), fd, EV_READ | EV_PERSIST, conn_event,
                      conn) == 0 &&
         event_add(&conn->event, NULL) == 0) {
         conn->reading = true;
         return conn;
     }
+    http_free(conn);
     mem_free(conn);
     return NULL;
 }
@@ -102,10 +136,6 @@ static void conn_free(struct conn *conn)
     struct worker *worker = conn->worker;
 
     conn_log_end(conn);
-    if (conn->ready)
-        TAILQ_REMOVE(&worker->ready, conn, ready_link);
-    if (conn->greedy)
-        TAILQ_REMOVE(&worker->greedy, conn, greedy_link);
     TAILQ_REMOVE(&worker->conns, conn, link);
     dispatch_discard(conn);
     scope_free(conn->scope);
@@ -113,7 +143,6 @@ static void conn_free(struct conn *conn)
     mem_free(conn->channel);
     mem_free(conn->reason);
     mem_free(conn->rates);
-    text_free(&conn->response);
     if (conn->generation != NULL)
         generation_unref(conn->generation);
     if (conn->mount != NULL)
@@ -135,11 +164,8 @@ void conn_gone(struct conn *conn)
     event_del(&conn->event);
     close(conn->fd);
     conn->fd = -1;
-    if (conn->file >= 0)
-        close(conn->file);
-    conn->file = -1;
-    files_parts_free(conn->parts);
-    conn->parts = NULL;
+    if (conn->http != NULL)
+        http_close_file(conn->http);
     outbox_free(&conn->outbox, &conn->worker->pool);
     atomic_store_explicit(&conn->backlog, 0, memory_order_relaxed);
     conn_set_state(conn, CONN_GONE);
@@ -164,20 +190,20 @@ static void conn_leave(struct conn *conn)
     group_leave_all(conn);
     alarm_remove_all(conn);
     dispatch_drop_events(conn);
-    text_free(&conn->held);
-    http_body_free(conn->body);
-    conn->body = NULL;
+    http_free(conn);
+    conn_forget_held(conn);
     message_reader_free(&conn->reader);
     conn_account(conn);
     if (conn->connected)
         dispatch_disconnect(conn);
 }
 
-/* What a connection that is gone still owes: disconnect, and then its memory. */
+/* What a connection that is gone still owes: disconnect, and then its memory. Where a list still
+ * has it, it is looked at once more. */
 static void conn_finish(struct conn *conn)
 {
     conn_leave(conn);
-    if (dispatch_idle(conn) && conn->pins == 0)
+    if (dispatch_idle(conn) && conn->pins == 0 && !conn->ready && !conn->greedy)
         conn_free(conn);
 }
 
@@ -242,7 +268,7 @@ void conn_stop(struct conn *conn, bool now)
     else if (conn->state == CONN_REQUEST)
         conn_end(conn, false);
     else if (conn->state == CONN_REPLYING)
-        conn->keep_alive = false;
+        conn->http->keep_alive = false;
     else if (conn->state == CONN_CONNECTING)
         http_deny(conn, 503, SLICE("The server stops\n"));
     else
@@ -266,6 +292,7 @@ void conn_open(struct conn *conn, struct slice head)
         conn_cut(conn, "no memory");
         return;
     }
+    http_free(conn);
     conn_set_state(conn, CONN_OPEN);
     conn->message_last = conn->since;
     conn_log(conn, LOG_INFO, "conn.open", LOG_STR("path", scope_path(conn->scope)));
@@ -278,7 +305,7 @@ void conn_ready(struct conn *conn)
     if (conn->ready)
         return;
     conn->ready = true;
-    TAILQ_INSERT_TAIL(&conn->worker->ready, conn, ready_link);
+    STAILQ_INSERT_TAIL(&conn->worker->ready, conn, ready_link);
 }
 
 void conn_put_off(struct conn *conn)
@@ -287,19 +314,20 @@ void conn_put_off(struct conn *conn)
     if (conn->greedy)
         return;
     conn->greedy = true;
-    TAILQ_INSERT_TAIL(&conn->worker->greedy, conn, greedy_link);
+    STAILQ_INSERT_TAIL(&conn->worker->greedy, conn, greedy_link);
 }
 
 /* Everything is written: what comes next? */
 static void conn_written(struct conn *conn)
 {
     if (conn->state == CONN_REPLYING) {
-        if (!conn->keep_alive || conn->peer_done) {
+        if (!conn->http->keep_alive || conn->peer_done) {
             conn_end(conn, true);
             return;
         }
         conn_set_state(conn, CONN_REQUEST);
-        conn->more = conn->held.size > 0; /* read on, or see its end, when these are answered */
+        conn->more =
+            conn_held_size(conn) > 0; /* read on, or see its end, when these are answered */
         conn_ready(conn);
     } else if (conn->state == CONN_ENDING) {
         if (!conn->linger || conn->peer_done) {
@@ -335,13 +363,13 @@ static void conn_watch(struct conn *conn)
 
 static void conn_look(struct conn *conn)
 {
-    if (conn->state != CONN_GONE && conn->held.size > 0 && !conn->greedy && conn_hears(conn)) {
+    if (conn->state != CONN_GONE && conn_held_size(conn) > 0 && !conn->greedy && conn_hears(conn)) {
         conn_take_held(conn);
         conn_account(conn);
     }
     if (conn->state != CONN_GONE && !conn->want_write)
         conn_flush(conn);
-    if (conn->state != CONN_GONE && conn->outbox.size == 0 && conn->file < 0)
+    if (conn->state != CONN_GONE && conn->outbox.size == 0 && !conn_has_file(conn))
         conn_written(conn);
     if (conn->state != CONN_GONE)
         conn_watch(conn);
@@ -351,12 +379,12 @@ static void conn_look(struct conn *conn)
 
 static void serve_ready(struct worker *worker)
 {
-    struct conn_list list = TAILQ_HEAD_INITIALIZER(list);
+    struct conn_queue queue = STAILQ_HEAD_INITIALIZER(queue);
 
-    TAILQ_CONCAT(&list, &worker->ready, ready_link);
+    STAILQ_CONCAT(&queue, &worker->ready);
     struct conn *conn;
-    while ((conn = TAILQ_FIRST(&list)) != NULL) {
-        TAILQ_REMOVE(&list, conn, ready_link);
+    while ((conn = STAILQ_FIRST(&queue)) != NULL) {
+        STAILQ_REMOVE_HEAD(&queue, ready_link);
         conn->ready = false;
         conn_look(conn);
     }
@@ -366,25 +394,28 @@ static void serve_ready(struct worker *worker)
  * many, a whole round of them would keep everybody else waiting who sends now and then. */
 static void serve_greedy(struct worker *worker)
 {
-    struct conn *last = TAILQ_LAST(&worker->greedy, conn_list);
-    uint64_t until = last != NULL ? clock_fine() + GREEDY_MICROS : 0;
+    struct conn_queue queue = STAILQ_HEAD_INITIALIZER(queue);
 
-    for (bool more = last != NULL; more;) {
-        struct conn *conn = TAILQ_FIRST(&worker->greedy);
+    if (STAILQ_EMPTY(&worker->greedy))
+        return;
+    STAILQ_CONCAT(&queue, &worker->greedy);
+    uint64_t until = clock_fine() + GREEDY_MICROS;
+    do {
+        struct conn *conn = STAILQ_FIRST(&queue);
 
-        more = conn != last;
-        TAILQ_REMOVE(&worker->greedy, conn, greedy_link);
+        STAILQ_REMOVE_HEAD(&queue, greedy_link);
         conn->greedy = false;
         conn_look(conn);
-        more = more && clock_fine() < until;
-    }
+    } while (!STAILQ_EMPTY(&queue) && clock_fine() < until);
+    STAILQ_CONCAT(&queue, &worker->greedy); /* those that were put off again come last */
+    STAILQ_CONCAT(&worker->greedy, &queue);
 }
 
 bool conn_turn(struct worker *worker)
 {
     serve_ready(worker);
     serve_greedy(worker);
-    return !TAILQ_EMPTY(&worker->ready) || !TAILQ_EMPTY(&worker->greedy);
+    return !STAILQ_EMPTY(&worker->ready) || !STAILQ_EMPTY(&worker->greedy);
 }
 
 static void conn_event(evutil_socket_t fd, short what, void *context)

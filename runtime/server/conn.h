@@ -39,14 +39,32 @@ STAILQ_HEAD(task_list, task);
 LIST_HEAD(membership_list, membership);
 LIST_HEAD(alarm_list, alarm);
 
+/* What a connection has that is served HTTP, and not a websocket yet. Of its connection. */
+struct conn_http {
+    struct http_scan scan;  /* REQUEST: of the head that is awaited... */
+    struct http_body *body; /* ...or of the body behind it; NULL: it is the head */
+    bool served;            /* a request was answered on it before this one */
+    bool keep_alive;        /* REPLYING: another request may follow */
+    struct text response;   /* CONNECTING: header lines for the handshake's answer */
+    int file;               /* REPLYING: what is sent behind the outbox; -1: none */
+    uint64_t file_offset, file_left;
+    struct files_parts *parts; /* what comes behind these bytes of the file; NULL: nothing */
+};
+
+/* Bytes received and not yet taken. Of its connection. */
+struct conn_held {
+    struct text bytes;
+    size_t at; /* taken up to here */
+};
+
 /* Of one worker: its thread alone touches it, but for what a blocking callback that runs on the
  * pool reads (scope, state, mount), which nobody else touches meanwhile. */
 struct conn {
     /* Its place on the loop. */
     struct worker *worker;
     TAILQ_ENTRY(conn) link;         /* in worker->conns */
-    TAILQ_ENTRY(conn) ready_link;   /* in worker->ready, where `ready` says so */
-    TAILQ_ENTRY(conn) greedy_link;  /* in worker->greedy, where `greedy` says so */
+    STAILQ_ENTRY(conn) ready_link;  /* in worker->ready, where `ready` says so */
+    STAILQ_ENTRY(conn) greedy_link; /* in worker->greedy, where `greedy` says so */
     TAILQ_ENTRY(conn) stalled_link; /* in worker->stalled, where `stalled` says so */
     bool ready : 1;
     bool greedy : 1;
@@ -73,8 +91,6 @@ struct conn {
 
     /* Its life. */
     enum conn_state state;
-    bool served : 1;       /* a request was answered on it before this one */
-    bool keep_alive : 1;   /* REPLYING: another request may follow */
     bool connected : 1;    /* connect was called, or would have been: disconnect is owed */
     bool disconnected : 1; /* disconnect was called */
     bool told : 1;         /* the server stops: it was its turn to end... */
@@ -89,17 +105,14 @@ struct conn {
     struct generation *generation; /* a reference */
     struct scope *scope;
     void *state_bytes;       /* the consumer's, of its state_size */
-    struct text response;    /* header lines for the handshake's answer */
     struct channel *channel; /* NULL: its name was never asked for */
     struct membership_list memberships;
     struct alarm_list alarms; /* server/later: sluice_after */
     uint64_t next_alarm;
 
     /* What has come. */
-    struct text held;       /* bytes received and not yet taken... */
-    size_t held_at;         /* ...from here on */
-    struct http_scan scan;  /* REQUEST: of the head that is awaited... */
-    struct http_body *body; /* ...or of the body behind it; NULL: it is the head */
+    struct conn_held *held; /* NULL: nothing that was received is still to be taken */
+    struct conn_http *http; /* NULL from the handshake's answer on */
     struct message_reader reader;
     struct conn_rates *rates; /* NULL: its mount sets none */
     size_t accounted;         /* bytes of memory that it has told the server's `held` of */
@@ -107,9 +120,6 @@ struct conn {
     /* What goes out. */
     struct outbox outbox;
     atomic_size_t backlog; /* outbox.size, for a callback on the pool */
-    int file;              /* REPLYING: what is sent behind the outbox; -1: none */
-    uint64_t file_offset, file_left;
-    struct files_parts *parts; /* what comes behind these bytes of the file; NULL: nothing */
 
     /* Callbacks of a blocking consumer. */
     bool blocking;          /* its consumer is one; no bit field, for they read it */
@@ -177,6 +187,12 @@ const struct limits_config *conn_limits(const struct conn *conn);
 static inline bool conn_left(const struct conn *conn)
 {
     return conn->state == CONN_GONE || conn->disconnected;
+}
+
+/* A file follows what is queued. */
+static inline bool conn_has_file(const struct conn *conn)
+{
+    return conn->http != NULL && conn->http->file >= 0;
 }
 
 /* One line about it: mount and peer stand before the fields. */

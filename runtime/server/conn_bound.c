@@ -34,7 +34,7 @@ bool conn_rates_begin(struct conn *conn)
     if (conn->rates == NULL)
         return false;
     /* What came before the answer counts. It never is too much: the bucket is full. */
-    bucket_take(&conn->rates->bytes, &limits->bytes, conn->held.size - conn->held_at,
+    bucket_take(&conn->rates->bytes, &limits->bytes, conn_held_size(conn),
                 loop_now(conn->worker->loop));
     return true;
 }
@@ -95,8 +95,7 @@ static void shed(struct conn *conn)
     default:
         conn_cut(conn, why);
     }
-    text_free(&conn->held);
-    conn->held_at = 0;
+    conn_forget_held(conn);
     message_reader_free(&conn->reader);
     conn_account(conn);
 }
@@ -104,8 +103,10 @@ static void shed(struct conn *conn)
 void conn_account(struct conn *conn)
 {
     atomic_size_t *held = &conn->worker->server->held;
-    size_t before = conn->accounted, now = message_held(&conn->reader) + conn->held.room;
+    size_t before = conn->accounted, now = message_held(&conn->reader);
 
+    if (conn->held != NULL)
+        now += conn->held->bytes.room;
     if (now == before)
         return;
     conn->accounted = now;

@@ -82,7 +82,7 @@ bool conn_wants_bytes(const struct conn *conn)
 {
     switch (conn->state) {
     case CONN_CONNECTING:
-        return conn->held.size - conn->held_at < EARLY_MAX;
+        return conn_held_size(conn) < EARLY_MAX;
     case CONN_ENDING:
         return conn->linger && !conn->peer_done;
     default:
@@ -189,11 +189,12 @@ static bool take_request(struct conn *conn, uint8_t **data, size_t *size)
 {
     const struct server_config *server = &conn->worker->routing->config->server;
     const struct http_limits limits = {server->request_line, server->headers, server->header_count};
+    struct conn_http *http = conn->http;
     struct http_request request;
 
-    if (conn->body != NULL)
+    if (http->body != NULL)
         return http_body_take(conn, data, size);
-    switch (http_parse((const char *)*data, *size, &limits, &conn->scan, &request)) {
+    switch (http_parse((const char *)*data, *size, &limits, &http->scan, &request)) {
     case HTTP_MORE:
         return false;
     case HTTP_REFUSED:
@@ -204,9 +205,9 @@ static bool take_request(struct conn *conn, uint8_t **data, size_t *size)
     }
     *data += request.size;
     *size -= request.size;
-    conn->scan = (struct http_scan){0};
-    http_body_begin(conn, &request);
-    conn->served = true;
+    http->scan = (struct http_scan){0};
+    http->served = true;
+    http_body_begin(conn, &request); /* which may open a websocket: then this is gone */
     return true;
 }
 
@@ -244,32 +245,54 @@ static void conn_take(struct conn *conn, uint8_t **data, size_t *size)
     }
 }
 
+size_t conn_held_size(const struct conn *conn)
+{
+    return conn->held != NULL ? conn->held->bytes.size - conn->held->at : 0;
+}
+
+void conn_forget_held(struct conn *conn)
+{
+    if (conn->held == NULL)
+        return;
+    text_free(&conn->held->bytes);
+    mem_free(conn->held);
+    conn->held = NULL;
+}
+
 void conn_take_held(struct conn *conn)
 {
-    uint8_t *data = (uint8_t *)conn->held.data + conn->held_at;
-    size_t size = conn->held.size - conn->held_at;
+    struct conn_held *held = conn->held;
+    uint8_t *data = (uint8_t *)held->bytes.data + held->at;
+    size_t size = held->bytes.size - held->at;
 
     conn_take(conn, &data, &size);
     if (conn->state == CONN_GONE)
         return;
-    conn->held_at = conn->held.size - size;
-    if (size == 0 || conn->state == CONN_ENDING) {
-        text_free(&conn->held);
-        conn->held_at = 0;
+    held->at = held->bytes.size - size;
+    if (size == 0 || conn->state == CONN_ENDING)
+        conn_forget_held(conn);
+}
+
+static bool held_add(struct conn_held *held, const uint8_t *data, size_t size)
+{
+    struct text *bytes = &held->bytes;
+
+    if (held->at > 0) { /* else it would grow for as long as something is always left */
+        bytes->size -= held->at;
+        memmove(bytes->data, bytes->data + held->at, bytes->size);
+        held->at = 0;
     }
+    text_add(bytes, data, size);
+    return !bytes->failed;
 }
 
 static void hold(struct conn *conn, const uint8_t *data, size_t size)
 {
-    if (conn->state == CONN_REQUEST && conn->held.size == 0 && conn->served)
+    if (conn->state == CONN_REQUEST && conn->held == NULL && conn->http->served)
         conn->since = loop_now(conn->worker->loop);
-    if (conn->held_at > 0) { /* else it would grow for as long as something is always left */
-        conn->held.size -= conn->held_at;
-        memmove(conn->held.data, conn->held.data + conn->held_at, conn->held.size);
-        conn->held_at = 0;
-    }
-    text_add(&conn->held, data, size);
-    if (conn->held.failed)
+    if (conn->held == NULL)
+        conn->held = mem_zalloc(sizeof *conn->held);
+    if (conn->held == NULL || !held_add(conn->held, data, size))
         conn_cut(conn, "no memory");
 }
 
@@ -278,7 +301,7 @@ static void conn_input(struct conn *conn, uint8_t *data, size_t size)
 {
     if (conn->state == CONN_ENDING)
         return;
-    if (conn->held.size > 0) {
+    if (conn->held != NULL) {
         hold(conn, data, size);
         if (conn->state != CONN_GONE)
             conn_take_held(conn);
@@ -293,7 +316,7 @@ static void conn_input(struct conn *conn, uint8_t *data, size_t size)
  * comes out; others matter only where somebody waits already. */
 static bool may_have_to_wait(const struct conn *conn)
 {
-    bool others_wait = !TAILQ_EMPTY(&conn->worker->greedy);
+    bool others_wait = !STAILQ_EMPTY(&conn->worker->greedy);
 
     return conn->state == CONN_OPEN && (conn->reader.deflate != NULL || others_wait);
 }
@@ -341,7 +364,7 @@ void conn_read(struct conn *conn)
 
     /* An event of its group may have made its consumer busy since bytes were waited for. They are
      * held then, and its end is heard at once. */
-    if (conn->held.size == 0 && takes_messages)
+    if (conn->held == NULL && takes_messages)
         direct = message_room(&conn->reader, &room);
     if (direct == NULL && may_have_to_wait(conn))
         room = WAITING_MOST;

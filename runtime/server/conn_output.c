@@ -21,9 +21,10 @@ enum {
 /* A file's bytes go straight from the page cache, some in each turn. */
 static void conn_write_file(struct conn *conn)
 {
-    size_t most = conn->file_left < SENDFILE_MOST ? (size_t)conn->file_left : SENDFILE_MOST;
-    off_t offset = (off_t)conn->file_offset;
-    ssize_t sent = sendfile(conn->fd, conn->file, &offset, most);
+    struct conn_http *http = conn->http;
+    size_t most = http->file_left < SENDFILE_MOST ? (size_t)http->file_left : SENDFILE_MOST;
+    off_t offset = (off_t)http->file_offset;
+    ssize_t sent = sendfile(conn->fd, http->file, &offset, most);
 
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         conn->want_write = true;
@@ -33,19 +34,19 @@ static void conn_write_file(struct conn *conn)
         conn_cut(conn, sent == 0 ? "the file has become shorter" : "reset by the peer");
         return;
     }
-    conn->file_offset += (uint64_t)sent;
-    conn->file_left -= (uint64_t)sent;
+    http->file_offset += (uint64_t)sent;
+    http->file_left -= (uint64_t)sent;
     conn->bytes_out += (uint64_t)sent;
     conn->worker->traffic.total.bytes_out += (uint64_t)sent;
     conn_progress(conn, (uint64_t)sent);
-    if (conn->file_left > 0 || (conn->parts != NULL && http_next_part(conn))) {
+    if (http->file_left > 0 || (http->parts != NULL && http_next_part(conn))) {
         conn_ready(conn);
         return;
     }
     if (conn->state == CONN_GONE)
         return;
-    close(conn->file);
-    conn->file = -1;
+    close(http->file);
+    http->file = -1;
 }
 
 static void conn_wrote(struct conn *conn, enum outbox_result result)
@@ -64,7 +65,7 @@ void conn_flush(struct conn *conn)
     /* A peer that still takes what it is sent is given time to take all of it. */
     if (conn->outbox.size < before && conn->state >= CONN_CLOSING)
         conn_progress(conn, before - conn->outbox.size);
-    if (conn->state != CONN_GONE && conn->file >= 0 && !conn->want_write)
+    if (conn->state != CONN_GONE && conn_has_file(conn) && !conn->want_write)
         conn_write_file(conn);
 }
 

@@ -15,8 +15,10 @@ void conn_gone(struct conn *conn);
 bool conn_wants_bytes(const struct conn *conn);
 /* Bytes have come. */
 void conn_read(struct conn *conn);
-/* Takes what was received before, and could not be taken then. */
+/* What was received before, and could not be taken then: how much, takes it, or forgets it. */
+size_t conn_held_size(const struct conn *conn);
 void conn_take_held(struct conn *conn);
+void conn_forget_held(struct conn *conn);
 /* It has had its share of this turn; what it holds is taken when the others have been served. */
 void conn_put_off(struct conn *conn);
 

@@ -49,7 +49,7 @@ static void sweep_open(struct conn *conn, const struct limits_config *limits, ui
 static void sweep_request(struct conn *conn, uint64_t now)
 {
     const struct server_config *server = &conn->worker->routing->config->server;
-    bool waiting = conn->served && conn->held.size == 0 && conn->body == NULL;
+    bool waiting = conn->http->served && conn_held_size(conn) == 0 && conn->http->body == NULL;
 
     if (!overdue(now, conn->since, waiting ? server->keep_alive : server->handshake))
         return;

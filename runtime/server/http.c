@@ -54,7 +54,7 @@ static void reply(struct conn *conn, struct text *out, bool keep_alive)
         conn_cut(conn, "no memory");
     } else {
         conn_send_bytes(conn, (struct slice){out->data, out->size});
-        conn->keep_alive = keep_alive;
+        conn->http->keep_alive = keep_alive;
         if (conn->state != CONN_GONE && keep_alive)
             conn_set_state(conn, CONN_REPLYING);
         else
@@ -118,10 +118,10 @@ static void send_file(const struct exchange *exchange, struct files_answer *foun
     reply(conn, &out, exchange->keep_alive);
     if (!file || conn->state == CONN_GONE)
         return;
-    conn->file = found->fd;
-    conn->file_offset = found->part.offset;
-    conn->file_left = found->part.size;
-    conn->parts = found->parts;
+    conn->http->file = found->fd;
+    conn->http->file_offset = found->part.offset;
+    conn->http->file_left = found->part.size;
+    conn->http->parts = found->parts;
     found->fd = -1;
     found->parts = NULL;
     if (conn->state == CONN_ENDING) /* the file first */
@@ -132,18 +132,18 @@ bool http_next_part(struct conn *conn)
 {
     struct text between = {0};
     struct range part = {0};
-    bool more = files_parts_next(conn->parts, &between, &part);
+    bool more = files_parts_next(conn->http->parts, &between, &part);
 
     if (between.failed)
         conn_cut(conn, "no memory");
     else
         conn_send_bytes(conn, (struct slice){between.data, between.size});
     text_free(&between);
-    conn->file_offset = part.offset;
-    conn->file_left = part.size;
+    conn->http->file_offset = part.offset;
+    conn->http->file_left = part.size;
     if (!more) {
-        files_parts_free(conn->parts);
-        conn->parts = NULL;
+        files_parts_free(conn->http->parts);
+        conn->http->parts = NULL;
     }
     return more;
 }
@@ -415,9 +415,9 @@ void http_accept(struct conn *conn, struct slice subprotocol)
         text_addf(&fields, "Sec-WebSocket-Protocol: %.*s\r\n", (int)subprotocol.size,
                   subprotocol.data);
     agree_on_compression(conn, &request, &fields);
-    text_add(&fields, conn->response.data, conn->response.size);
+    text_add(&fields, conn->http->response.data, conn->http->response.size);
     http_reply_head(&out, 101, (struct slice){fields.data, fields.size}, 0, true);
-    text_free(&conn->response);
+    text_free(&conn->http->response);
     if (out.failed || fields.failed)
         conn_cut(conn, "no memory");
     else
@@ -431,14 +431,15 @@ void http_deny(struct conn *conn, unsigned status, struct slice body)
     struct text out = {0};
 
     size_t bytes = http_reply_text(
-        &out, status, (struct slice){conn->response.data, conn->response.size}, body, false, false);
+        &out, status, (struct slice){conn->http->response.data, conn->http->response.size}, body,
+        false, false);
     conn_log(conn, LOG_INFO, "conn.denied", LOG_INT("status", status), LOG_INT("bytes", bytes));
     atomic_fetch_add(&conn->mount->refused, 1);
-    text_free(&conn->response);
+    text_free(&conn->http->response);
     reply(conn, &out, false);
 }
 
 bool http_add_header(struct conn *conn, struct slice name, struct slice value)
 {
-    return !http_reply_owns(name) && http_reply_field(&conn->response, name, value);
+    return !http_reply_owns(name) && http_reply_field(&conn->http->response, name, value);
 }

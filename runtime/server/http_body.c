@@ -59,7 +59,7 @@ static void keep_head(struct conn *conn, const struct http_request *request,
     kept->limits = *limits;
     kept->head_size = head.size;
     memcpy(kept->head, head.data, head.size);
-    conn->body = kept;
+    conn->http->body = kept;
     conn_set_state(conn, CONN_REQUEST); /* the time for the body begins */
 }
 
@@ -96,7 +96,7 @@ static void serve_kept(struct conn *conn, const struct http_body *kept)
 
 bool http_body_take(struct conn *conn, uint8_t **data, size_t *size)
 {
-    struct http_body *kept = conn->body;
+    struct http_body *kept = conn->http->body;
     size_t taken;
     enum body_result result =
         body_read(&kept->body, &kept->limits, (const char *)*data, *size, &taken);
@@ -105,7 +105,7 @@ bool http_body_take(struct conn *conn, uint8_t **data, size_t *size)
     *size -= taken;
     if (result == BODY_MORE)
         return false;
-    conn->body = NULL;
+    conn->http->body = NULL;
     if (result == BODY_DONE)
         serve_kept(conn, kept);
     else

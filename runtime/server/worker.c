@@ -97,8 +97,8 @@ struct worker *worker_new(struct server *server, unsigned index, struct routing 
     worker->spare = -1;
     worker->routing = routing_ref(routing);
     TAILQ_INIT(&worker->conns);
-    TAILQ_INIT(&worker->ready);
-    TAILQ_INIT(&worker->greedy);
+    STAILQ_INIT(&worker->ready);
+    STAILQ_INIT(&worker->greedy);
     TAILQ_INIT(&worker->stalled);
     worker->turn = (struct loop_hook){.run = worker_turn, .context = worker};
     worker->sweep.run = worker_sweep;

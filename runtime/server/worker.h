@@ -19,6 +19,7 @@ struct event;
 struct fanout;
 
 TAILQ_HEAD(conn_list, conn);
+STAILQ_HEAD(conn_queue, conn);
 
 #define WORKER_TYPE_WORDS   8            /* of an event's type, for the watchdog */
 #define WORKER_RECEIVE_SIZE (512 * 1024) /* bytes received at once, of any connection */
@@ -33,8 +34,8 @@ struct worker {
 
     /* Its connections. */
     struct conn_list conns;   /* all of them */
-    struct conn_list ready;   /* to be looked at when the turn ends: see conn_turn */
-    struct conn_list greedy;  /* had their share of the turn, and left more: after the others */
+    struct conn_queue ready;  /* to be looked at when the turn ends: see conn_turn */
+    struct conn_queue greedy; /* had their share of the turn, and left more: after the others */
     struct conn_list stalled; /* with a task that the pool had no room for */
     unsigned conn_count;
     struct traffic_meter traffic;
