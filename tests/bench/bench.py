@@ -10,21 +10,14 @@ decides how many there are in a second. A peer that isn't installed is named and
 """
 import argparse
 import json
-import os
 import pathlib
-import shutil
-import signal
-import socket
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 
 import page
+from running import Load, Running
 from servers import SERVERS, Missing
-
-HERE = pathlib.Path(__file__).resolve().parent
 
 # name, what it is, arguments of the client, which path, what one is called
 WORKS = {
@@ -45,132 +38,24 @@ WORKS = {
     'connect': ('connect, handshake, close',
                 ['connect', '--connections', '32'], 'echo'),
     'idle': ('memory of an idle connection, 10,000 of them',
-             ['idle', '--connections', '10000'], 'echo'),
+             ['idle', '--connections', '10000'], 'idle'),
 }
 QUICK_PEERS = ['floor', 'sluice', 'ws']
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
-
-
-def await_port(port, process, seconds=30):
-    """Until it takes connections; Daphne needs a while."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(f'it ended at once, with {process.returncode}')
-        try:
-            socket.create_connection(('127.0.0.1', port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise RuntimeError('it does not take connections')
-
-
-def processes_of(session):
-    """The processes of a session: a server and its workers."""
-    found = []
-    for entry in os.listdir('/proc'):
-        if entry.isdigit():
-            try:
-                if os.getsid(int(entry)) == session:
-                    found.append(int(entry))
-            except ProcessLookupError:
-                pass
-    return found
-
-
-def cpu_of(session):
-    """Seconds that its threads have run, user and system, by the scheduler's own count."""
-    total = 0
-    for pid in processes_of(session):
-        for task in pathlib.Path(f'/proc/{pid}/task').glob('*/schedstat'):
-            try:
-                total += int(task.read_text().split()[0])
-            except (OSError, ValueError):
-                pass
-    return total / 1e9
-
-
-def memory_of(session):
-    """Resident bytes that are not files."""
-    total = 0
-    for pid in processes_of(session):
-        for line in pathlib.Path(f'/proc/{pid}/status').read_text().splitlines():
-            if line.startswith('RssAnon:'):
-                total += int(line.split()[1]) * 1024
-    return total
-
-
-class Running:
-    """A server that runs, on core 0 and in a session of its own."""
-
-    def __init__(self, server, build):
-        self.server = server
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix='bench-'))
-        self.port = free_port()
-        command, environment = server.command(self.directory, self.port, build)
-        self.log = open(self.directory / 'log', 'w')
-        self.helpers = server.helpers
-        self.process = subprocess.Popen(
-            ['taskset', '-c', '0'] + command, cwd=self.directory, stdout=self.log,
-            stderr=self.log, stdin=subprocess.DEVNULL, start_new_session=True,
-            env={**os.environ, **environment})
-
-    def __enter__(self):
-        try:
-            await_port(self.port, self.process)
-        except RuntimeError as fault:
-            text = (self.directory / 'log').read_text()[-2000:]
-            self.__exit__()
-            raise RuntimeError(f'{self.server.name}: {fault}\n{text}') from None
-        return self
-
-    def __exit__(self, *_):
-        for pid in processes_of(self.process.pid) or []:
-            try:
-                os.kill(pid, signal.SIGTERM)
-            except ProcessLookupError:
-                pass
-        try:
-            self.process.wait(8)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-        self.server.stop_helpers()
-        self.log.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def measure(server, work, build, seconds):
     """One turn: a dict of figures."""
     _, arguments, kind = WORKS[work]
     with Running(server, build) as running:
-        session = running.process.pid
-        empty = memory_of(session)
-        load = subprocess.Popen(
-            ['taskset', '-c', '1', str(build / 'tests/bench/load'), *arguments, '--port',
-             str(running.port), '--path', server.paths[kind], '--seconds', str(seconds)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        try:
-            if load.stdout.readline().strip() != 'ready':
-                raise RuntimeError(load.stderr.read().strip())
-            before, full = cpu_of(session), memory_of(session)
-            load.stdin.write('go\n')
-            load.stdin.flush()
-            line = load.stdout.readline()
-            after = cpu_of(session)
-            if not line:
-                raise RuntimeError(load.stderr.read().strip())
-            figures = json.loads(line)
-            if work != 'idle' and load.stdout.readline().strip() != 'through':
-                raise RuntimeError(load.stderr.read().strip())
-        finally:
-            load.stdin.close()
-            load.wait()
+        empty = running.memory()
+        with Load(running, build, [*arguments, '--seconds', str(seconds)],
+                  server.paths[kind]) as load:
+            before, full = running.cpu(), running.memory()
+            load.go()
+            figures = json.loads(load.line())
+            after = running.cpu()
+            if work != 'idle':
+                load.expect('through')
     if work == 'idle':
         return {'bytes': (full - empty) / int(arguments[arguments.index('--connections') + 1])}
     done = figures['done']

@@ -1,126 +1,152 @@
 #!/usr/bin/python3
-"""What a message costs in instructions, which no neighbour on the machine changes.
+"""The gate: what a message costs in instructions must not grow by more than 5 %.
 
-    instructions.py --build DIR [--record]
+    instructions.py [--build DIR] [--record]
 
-callgrind counts what the server runs, user space only, for a short run and for a longer one; the
-difference is what the messages cost. Each figure is compared with the record beside this file:
-5 % more is a failure, until the record is changed (--record) in the same commit, where everybody
-sees it. Counts hold for one compiler: for another one, the record says nothing and it is said so.
+Each figure is compared with the record beside this file. Who makes one grow for a reason changes the
+record in the same commit (--record), where everybody sees it. A record holds for one version of gcc
+and of the libraries that run beside ours, and for one kind of machine; elsewhere there is more
+room, and it is said why. Builds that nobody would measure (sanitizers, coverage, another -O), or
+that are clang's, are not compared at all: status 77, which make check calls a skip.
 """
 import argparse
 import json
+import os
 import pathlib
 import platform
+import re
+import shutil
 import subprocess
 import sys
-import tempfile
 
-from bench import await_port, free_port
+from counting import COUNTED, instructions
+from servers import Sluice
 
-HERE = pathlib.Path(__file__).resolve().parent
-RECORD = HERE / 'instructions.json'
-MORE = 1.05
-SHORT, LONG = 400, 2400
-
-# name, what it is, the client's arguments, path, what one message is divided by
-WORKS = {
-    'echo-1': ('echo of 64 B, 1 in flight', ['echo', '--connections', '1'], '/echo/', 1),
-    'echo-16': ('echo of 64 B, 16 in flight',
-                ['echo', '--connections', '1', '--in-flight', '16'], '/echo/', 1),
-    'broadcast-8': ('a delivery by SLUICE_BROADCAST, 100 members, 8 in flight',
-                    ['fanout', '--connections', '100', '--in-flight', '8'], '/chat/', 100),
-    'handler-8': ('a delivery by a plain handler, 100 members, 8 in flight',
-                  ['fanout', '--connections', '100', '--in-flight', '8'], '/plain/', 100),
-}
+RECORD = pathlib.Path(__file__).resolve().parent / 'instructions.json'
+# The room of 1,000 is left to the bench: how its batches fall depends on who is quicker.
+GATED = [work for work in COUNTED if work != 'broadcast-1000-8']
+GROWTH, GROWTH_ELSEWHERE = 1.05, 1.30
+TRIES = 3
+SKIP = 77
+LIBRARIES = ['libevent_core', 'json-c']
 
 
-def compiler(build):
-    """The compiler and flags that built it, in a line."""
-    makefile = (build / 'Makefile').read_text().splitlines()
-    names = ('CC', 'CFLAGS', 'SLUICE_LTO_CFLAGS')
-    values = dict(line.split(' = ', 1) for line in makefile if line.split(' = ', 1)[0] in names)
-    version = subprocess.run(values['CC'].split()[:1] + ['-dumpfullversion'], capture_output=True,
-                             text=True, check=True).stdout.strip()
-    flags = f'{values["CFLAGS"]} {values.get("SLUICE_LTO_CFLAGS", "")}'.strip()
-    return f'{values["CC"]} {version} {flags} {platform.machine()}'
+def variables(build):
+    """Those of the Makefile that was configured."""
+    lines = (build / 'Makefile').read_text(encoding='utf-8').splitlines()
+    return dict(line.split(' = ', 1) for line in lines if ' = ' in line)
 
 
-def count(build, work, messages):
-    """Instructions of a whole run of the server with so many messages."""
-    _, arguments, path, _ = WORKS[work]
-    with tempfile.TemporaryDirectory() as directory:
-        directory = pathlib.Path(directory)
-        port = free_port()
-        (directory / 'routing.conf').write_text(
-            f'listen 127.0.0.1:{port}\nloops 1\npool threads=1\ncache {directory}\n'
-            f'ws /echo/ {build}/consumers/echo.so\nws /chat/ {build}/consumers/chat.so\n'
-            f'ws /plain/ {build}/tests/bench/plain.so\n')
-        server = subprocess.Popen(
-            ['valgrind', '--tool=callgrind', f'--callgrind-out-file={directory}/out',
-             str(build / 'sluice'), 'run', '-c', 'routing.conf'], cwd=directory,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        try:
-            await_port(port, server, 60)
-            load = subprocess.Popen(
-                [str(build / 'tests/bench/load'), *arguments, '--port', str(port), '--path', path,
-                 '--messages', str(messages), '--seconds', '0'],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            said = talk(load)
-            if said != ['ready', 'through']:
-                raise RuntimeError(f'the client ended with {load.returncode}')
-        finally:
-            server.terminate()
-            log = server.communicate()[1]
-        for line in (directory / 'out').read_text().splitlines():
-            if line.startswith(('summary:', 'totals:')):
-                return int(line.split()[1])
-        raise RuntimeError(f'callgrind counted nothing:\n{log[-2000:]}')
+def output_of(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def talk(load):
-    """Lets the client do its work; gives what it said but for the figures."""
-    said = [load.stdout.readline().strip()]
-    load.stdin.write('go\n')
-    load.stdin.flush()
-    load.stdout.readline()
-    said.append(load.stdout.readline().strip())
-    load.stdin.close()
-    load.wait()
-    return said
+def flags_of(values):
+    """What changes the code that is made: neither -g nor warnings do."""
+    flags = f'{values["CFLAGS"]} {values.get("SLUICE_LTO_CFLAGS", "")}'.split()
+    return sorted(f for f in flags if not f.startswith(('-g', '-W')) and f != '-pipe')
 
 
-def measure(build):
-    figures = {}
-    for work, (_, _, _, share) in WORKS.items():
-        scale = 4 if share > 1 else 1
-        short, long = SHORT // scale, LONG // scale
-        cost = (count(build, work, long) - count(build, work, short)) / (long - short) / share
-        figures[work] = round(cost)
-    return figures
+def compiler_of(values):
+    """Whatever name it is called by, and not with the marks of a distribution."""
+    text = output_of(*values['CC'].split(), '--version')
+    name = 'clang' if 'clang' in text else 'gcc' if 'Free Software' in text else values['CC']
+    return f'{name} {re.search(r"[0-9]+([.][0-9]+)+", text).group()}'
+
+
+def circumstances(values):
+    """What a count depends on, beside the source."""
+    found = {'compiler': compiler_of(values),
+             'flags': ' '.join(values['CC'].split()[1:] + flags_of(values)),
+             'machine': platform.machine(),
+             'glibc': platform.libc_ver()[1]}
+    for name in LIBRARIES:
+        found[name] = output_of('pkg-config', '--modversion', name)
+    return found
+
+
+def why_not(values):
+    """Why counts of this build say nothing; "" where they do."""
+    if values.get('SANITIZE', '').strip():
+        return f'it is built with {values["SANITIZE"].strip()}'
+    if '--coverage' in values.get('SLUICE_CFLAGS', ''):
+        return 'it is built to count lines (--enable-coverage)'
+    if not compiler_of(values).startswith('gcc '):
+        return f'it is built with {compiler_of(values)}, and the record with gcc'
+    levels = [flag for flag in flags_of(values) if flag.startswith('-O')]
+    if levels != ['-O2']:
+        return f'it is built with {" ".join(levels) or "no -O at all"}, and the record with -O2'
+    return ''
+
+
+def measure(build, work, most):
+    """Batches of a busy machine may be cut in two, which costs a little more; no neighbour makes
+    code shorter. So the least of some tries counts, and one that is good is enough."""
+    least = None
+    for _ in range(TRIES):
+        figure = instructions(Sluice('sluice'), build, work)
+        least = figure if least is None else min(least, figure)
+        if most is None or least <= most:
+            break
+    return round(least)
+
+
+def write_record(build, here):
+    figures = {work: measure(build, work, None) for work in GATED}
+    RECORD.write_text(json.dumps({**here, 'instructions': figures}, indent=2) + '\n',
+                      encoding='utf-8')
+
+
+def compare(build, record, growth):
+    failed = 0
+    for work in GATED:
+        known = record['instructions'].get(work)
+        figure = measure(build, work, known and known * growth)
+        worse = known is None or figure > known * growth
+        failed += worse
+        change = f', {figure / known - 1:+.1%}' if known else ''
+        print(f'{"FAIL" if worse else "ok  "}  {COUNTED[work][0]}: {figure} instructions, '
+              f'{known or "nothing"} on record{change}', flush=True)
+    return failed
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--build', default=os.environ.get('abs_top_builddir', '.'))
+    parser.add_argument('--record', action='store_true', help='what is measured now is the record')
+    return parser.parse_args()
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--build', required=True)
-    parser.add_argument('--record', action='store_true', help='what is measured now is the record')
-    options = parser.parse_args()
+    options = parse()
     build = pathlib.Path(options.build).resolve()
-    figures, tool = measure(build), compiler(build)
+    values = variables(build)
+    reason = why_not(values)
+    if reason:
+        print(f'instructions are not compared: {reason}\n0 passed, 0 failed')
+        sys.exit(SKIP)
+    if shutil.which('valgrind') is None:
+        print('FAIL  there is no valgrind, which counts instructions; Debian calls it valgrind')
+        print('0 passed, 1 failed')
+        sys.exit(1)
+
+    here = circumstances(values)
     if options.record:
-        RECORD.write_text(json.dumps({'compiler': tool, 'instructions': figures}, indent=2) + '\n')
-    record = json.loads(RECORD.read_text())
-    failed = 0
-    for work, figure in figures.items():
-        known = record['instructions'].get(work)
-        comparable = record['compiler'] == tool
-        worse = comparable and (known is None or figure > known * MORE)
-        failed += worse
-        print(f'{"FAIL" if worse else "ok  "}  {WORKS[work][0]}: {figure} instructions, '
-              f'{known} on record')
-    if record['compiler'] != tool:
-        print(f'the record is of another compiler: {record["compiler"]}; this is {tool}')
-    print(f'{len(figures) - failed} passed, {failed} failed')
+        write_record(build, here)
+    record = json.loads(RECORD.read_text(encoding='utf-8'))
+    others = [f'{name} {record.get(name)}, here {here[name]}' for name in here
+              if record.get(name) != here[name]]
+    growth = GROWTH_ELSEWHERE if others else GROWTH
+    if others:
+        print(f'the record is of {"; ".join(others)}: {growth - 1:.0%} more is let pass')
+    try:
+        failed = compare(build, record, growth)
+    except RuntimeError as fault:
+        sys.exit(f'{fault}\n0 passed, 1 failed')
+    if failed:
+        print('What made it grow is to be found (valgrind --tool=callgrind), or to be said: '
+              './dev instructions --record, in the same commit')
+    print(f'{len(GATED) - failed} passed, {failed} failed')
     sys.exit(failed > 0)
 
 

@@ -28,8 +28,7 @@ def need(*candidates):
 class Server:
     """One that is measured. `slow`: it is left out where that would take minutes."""
     slow = False
-    paths = {'echo': '/ws/echo/', 'chat': '/ws/chat/'}
-    helpers = ()
+    paths = {'echo': '/ws/echo/', 'idle': '/ws/echo/', 'chat': '/ws/chat/'}
 
     def __init__(self, name):
         self.name = name
@@ -52,16 +51,21 @@ class Floor(Server):
 
 
 class Sluice(Server):
-    def __init__(self, name, loops=1, chat='chat.so', more=''):
+    """Ours, with the consumers of the demo and some of the bench."""
+    paths = {'echo': '/ws/echo/', 'idle': '/ws/idle/', 'chat': '/ws/chat/', 'plain': '/ws/plain/'}
+
+    def __init__(self, name, loops=1, chat='chat'):
         super().__init__(name)
-        self.loops, self.chat, self.more = loops, chat, more
+        self.loops = loops
+        self.paths = {**self.paths, 'chat': self.paths[chat]}
 
     def command(self, directory, port, build):
-        chat = 'tests/bench/plain.so' if self.chat == 'plain.so' else 'consumers/chat.so'
         (directory / 'routing.conf').write_text(
             f'listen 127.0.0.1:{port}\nloops {self.loops}\npool threads=1\ncache {directory}\n'
-            f'limits message=2m backlog=64m\n{self.more}\n'
-            f'ws /ws/echo/ {build}/consumers/echo.so\nws /ws/chat/ {build}/{chat}\n')
+            'limits message=2m backlog=64m\n'
+            f'ws /ws/echo/ {build}/consumers/echo.so\nws /ws/chat/ {build}/consumers/chat.so\n'
+            f'ws /ws/plain/ {build}/tests/bench/plain.so\n'
+            f'ws /ws/idle/ {build}/tests/bench/idle.so\n')
         return [str(build / 'sluice'), 'run', '-c', 'routing.conf'], {}
 
 
@@ -159,7 +163,7 @@ class Channels(Server):
 SERVERS = {server.name: server for server in [
     Floor('floor'),
     Sluice('sluice'),
-    Sluice('sluice-plain', chat='plain.so'),
+    Sluice('sluice-plain', chat='plain'),
     Sluice('sluice-2-loops', loops=2),
     Bun('bun'),
     Lws('libwebsockets'),
