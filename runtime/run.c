@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "crash.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
 #include "plugin/consumer.h"
@@ -312,6 +313,7 @@ enum cli_status run_serve(const struct cli *cli)
     signal(SIGPIPE, SIG_IGN);
     log_set_format(cli->log_format);
     mem_setup();
+    crash_setup(NULL);
     loop_setup_libevent();
     raise_file_limit();
     note_time(&process);

@@ -24,6 +24,7 @@ static struct {
     int output;
     unsigned port;
     char said[16384];
+    const char *option; /* more of its command line; NULL: no more */
 } server;
 static int gate = -1;
 
@@ -205,12 +206,18 @@ static void run_server(const char *path, int output)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(output, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
-    execl(path, "sluice", "run", "--no-supervise", "-c", "routing.conf", (char *)NULL);
+    execl(path, "sluice", "run", "--no-supervise", "-c", "routing.conf", server.option,
+          (char *)NULL);
     dprintf(STDERR_FILENO, "%s: %s\n", path, strerror(errno));
     _exit(127);
 }
 
-static void start(void)
+void server_option(const char *option)
+{
+    server.option = option;
+}
+
+void server_start(void)
 {
     const char *path = program();
     int ends[2];
@@ -254,7 +261,7 @@ static void start_serving(void)
 {
     static const char serving[] = "serving on http://127.0.0.1:";
 
-    start();
+    server_start();
     ck_assert_msg(hear(serving), "the server did not start: %s", log_text());
     server.port = (unsigned)atoi(strstr(server.said, serving) + strlen(serving));
     ck_assert_uint_gt(server.port, 0);
@@ -302,10 +309,18 @@ void server_wait(void)
     ck_assert_msg(WEXITSTATUS(status) == 0, "the server ended with status %d", WEXITSTATUS(status));
 }
 
+void server_wait_killed(int signal)
+{
+    int status = wait_for_end();
+
+    ck_assert_msg(WIFSIGNALED(status), "the server ended with status %d", WEXITSTATUS(status));
+    ck_assert_int_eq(WTERMSIG(status), signal);
+}
+
 void serve_refused(const char *conf)
 {
     serve_conf(conf);
-    start();
+    server_start();
     ck_assert_msg(!hear("serving on "), "the server did start");
 
     int status = wait_for_end();

@@ -44,6 +44,11 @@ void serve_with(const char *first, const char *conf);
 /* Starts a server that must not start: its status is 1; what it said is in the log. */
 void serve_refused(const char *conf);
 
+/* Starts it on what serve_conf wrote, and waits for nothing. */
+void server_start(void);
+/* Before the start: one more word for its command line. */
+void server_option(const char *option);
+
 unsigned server_port(void);
 pid_t server_pid(void);
 const char *server_output(void); /* what it said on stdout before it served */
@@ -53,7 +58,9 @@ void server_reload(void);
 void server_reload_refused(void);
 /* Waits for its end, which must be clean: status 0, nothing leaked. */
 void server_wait(void);
-/* SIGTERM, and the same. Every test ends so, by itself where it did not say it. */
+/* Waits for its end by a signal, which must be this one. */
+void server_wait_killed(int signal);
+/* SIGTERM, and a clean end. Every test ends so, by itself where it did not say it. */
 void server_stop(void);
 /* What /proc knows. */
 unsigned server_mappings(const char *name); /* of files whose path holds `name` */

@@ -3,16 +3,14 @@
  *
  * A line is made on the stack and is no longer than PIPE_BUF, so that its one write(2) is atomic
  * even where the log is a pipe that several processes share. A field that no longer fits is left
- * out as a whole, and the line says how many were.
+ * out as a whole, and the line says how many were. Nothing here allocates, locks, or asks libc for
+ * more than a signal handler may: a crash is reported in the same words as everything else.
  */
 #include "base/log.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -45,18 +43,28 @@ static void add(struct line *line, const char *data, size_t size)
     line->size += size;
 }
 
-__attribute__((format(printf, 2, 3))) static void addf(struct line *line, const char *format, ...)
+static void add_str(struct line *line, const char *text)
 {
-    char piece[128];
-    va_list args;
+    add(line, text, strlen(text));
+}
 
-    va_start(args, format);
-    int size = vsnprintf(piece, sizeof piece, format, args);
-    va_end(args);
-    if (size < 0 || (size_t)size >= sizeof piece)
-        line->full = true;
-    else
-        add(line, piece, (size_t)size);
+/* As "%0*llu" or "%0*llx": at least `width` digits. */
+static void add_number(struct line *line, unsigned long long number, unsigned base, unsigned width)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+
+    for (; number > 0 || sizeof digits - at < width; number /= base)
+        digits[--at] = "0123456789abcdef"[number % base];
+    add(line, digits + at, sizeof digits - at);
+}
+
+static void add_integer(struct line *line, long long number)
+{
+    if (number < 0)
+        add(line, "-", 1);
+    add_number(line, number < 0 ? 0 - (unsigned long long)number : (unsigned long long)number, 10,
+               1);
 }
 
 /* Characters that change how a line looks without being seen: control characters (a terminal obeys
@@ -76,10 +84,19 @@ static void add_escaped(struct line *line, uint32_t code)
         add(line, "\\r", 2);
     else if (code == '\t')
         add(line, "\\t", 2);
-    else if (code < 0x80 && log_format == LOG_PLAIN)
-        addf(line, "\\x%02x", (unsigned)code);
-    else
-        addf(line, "\\u%04x", (unsigned)code);
+    else {
+        bool byte = code < 0x80 && log_format == LOG_PLAIN;
+
+        add(line, byte ? "\\x" : "\\u", 2);
+        add_number(line, code, 16, byte ? 2 : 4);
+    }
+}
+
+/* One that is no part of a character. */
+static void add_byte(struct line *line, unsigned char byte)
+{
+    add(line, "\\x", 2);
+    add_number(line, byte, 16, 2);
 }
 
 static void add_quoted(struct line *line, const char *data, size_t size, const char *behind)
@@ -92,18 +109,19 @@ static void add_quoted(struct line *line, const char *data, size_t size, const c
         if (length == 0 && log_format == LOG_JSON)
             add(line, "\\ufffd", 6);
         else if (length == 0)
-            addf(line, "\\x%02x", (unsigned)(unsigned char)*data);
-        else if (code == '"' || code == '\\')
-            addf(line, "\\%c", (char)code);
+            add_byte(line, (unsigned char)*data);
         else if (is_hidden(code))
             add_escaped(line, code);
+        else if (code == '"' || code == '\\')
+            add(line, code == '"' ? "\\\"" : "\\\\", 2);
         else
             add(line, data, length);
         length = length > 0 ? length : 1;
         data += length;
         size -= length;
     }
-    addf(line, "%s\"", behind);
+    add_str(line, behind);
+    add(line, "\"", 1);
 }
 
 /* May it stand in a plain line as it is? */
@@ -133,33 +151,65 @@ static void add_text(struct line *line, const char *data, size_t size)
         add_quoted(line, data, cut, behind);
     } else {
         add(line, data, cut);
-        add(line, behind, strlen(behind));
+        add_str(line, behind);
     }
 }
 
 static void add_field(struct line *line, const struct log_field *field)
 {
-    addf(line, log_format == LOG_JSON ? ",\"%s\":" : " %s=", field->key);
+    add_str(line, log_format == LOG_JSON ? ",\"" : " ");
+    add_str(line, field->key);
+    add_str(line, log_format == LOG_JSON ? "\":" : "=");
     if (field->kind == LOG_FIELD_INTEGER)
-        addf(line, "%lld", field->integer);
+        add_integer(line, field->integer);
     else
         add_text(line, field->text, field->size);
 }
 
+/* The day as people count it, from the days since 1970. Years begin in March here, so that the day
+ * that some have more comes last, and 400 years are always 146097 days. */
+static void add_date(struct line *line, uint64_t days)
+{
+    uint64_t shifted = days + 719468; /* since the first of March of the year 0 */
+    uint64_t era = shifted / 146097, day = shifted % 146097;
+    uint64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+    uint64_t of_year = day - (365 * year + year / 4 - year / 100);
+    uint64_t month = (5 * of_year + 2) / 153; /* from March */
+
+    add_number(line, era * 400 + year + (month >= 10), 10, 4);
+    add(line, "-", 1);
+    add_number(line, month < 10 ? month + 3 : month - 9, 10, 2);
+    add(line, "-", 1);
+    add_number(line, of_year - (153 * month + 2) / 5 + 1, 10, 2);
+}
+
+/* "2026-03-01T18:26:04.123Z" */
+static void add_time(struct line *line, uint64_t now)
+{
+    static const struct {
+        const char *before;
+        unsigned divisor, modulus, width;
+    } parts[] = {{"T", 3600000, 24, 2}, {":", 60000, 60, 2}, {":", 1000, 60, 2}, {".", 1, 1000, 3}};
+
+    add_date(line, now / 86400000);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        add_str(line, parts[i].before);
+        add_number(line, now / parts[i].divisor % parts[i].modulus, 10, parts[i].width);
+    }
+    add(line, "Z", 1);
+}
+
 static void add_head(struct line *line, enum log_level level, const char *event)
 {
-    uint64_t now = clock_wall();
-    time_t seconds = (time_t)(now / 1000);
-    struct tm tm;
-    char time[32];
+    bool json = log_format == LOG_JSON;
 
-    gmtime_r(&seconds, &tm);
-    strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (log_format == LOG_JSON)
-        addf(line, "{\"time\":\"%s.%03uZ\",\"level\":\"%s\",\"event\":\"%s\"", time,
-             (unsigned)(now % 1000), level_names[level], event);
-    else
-        addf(line, "%s.%03uZ %s %s", time, (unsigned)(now % 1000), level_names[level], event);
+    add_str(line, json ? "{\"time\":\"" : "");
+    add_time(line, clock_wall());
+    add_str(line, json ? "\",\"level\":\"" : " ");
+    add_str(line, level_names[level]);
+    add_str(line, json ? "\",\"event\":\"" : " ");
+    add_str(line, event);
+    add_str(line, json ? "\"" : "");
 }
 
 static void write_line(const struct line *line)
@@ -192,7 +242,7 @@ void log_fields(enum log_level level, const char *event, const struct log_field 
     line.most = LINE_MAX_SIZE;
     if (left_out > 0)
         add_field(&line, &LOG_INT("fields_left_out", left_out));
-    addf(&line, log_format == LOG_JSON ? "}\n" : "\n");
+    add_str(&line, log_format == LOG_JSON ? "}\n" : "\n");
     write_line(&line);
 }
 

@@ -9,7 +9,7 @@
  *
  * or, with log_format(LOG_JSON), an object of the same fields. A value with a blank, a quote, an
  * equals sign or a byte that does not print is quoted and escaped, so nobody from outside can
- * forge a line. Each line is one write(2). Any thread.
+ * forge a line. Each line is one write(2). Any thread, and any signal handler.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

@@ -41,6 +41,31 @@ struct plugin_cache {
 static atomic_ullong last_number; /* of this process, whatever its caches */
 static bool keep_mapped;
 
+/* ---- Who is called ------------------------------------------------------- */
+
+static _Thread_local struct {
+    const struct generation *generation;
+    const char *function; /* NULL: none */
+} calling;
+
+static void calling_begin(const struct generation *generation, const char *function)
+{
+    calling.generation = generation;
+    calling.function = function;
+}
+
+static void calling_end(void)
+{
+    calling.function = NULL;
+}
+
+const char *generation_calling(const struct generation **generation)
+{
+    if (calling.function != NULL)
+        *generation = calling.generation;
+    return calling.function;
+}
+
 /* ---- The cache ----------------------------------------------------------- */
 
 struct plugin_cache *plugin_cache_open(const char *directory, struct plugin_fault *fault)
@@ -121,7 +146,10 @@ static void let_go(struct plugin_cache *cache, struct generation *generation)
         free_generation(generation);
         return;
     }
-    if (object_unmap(&generation->object, generation->path)) {
+    calling_begin(generation, "destructor");
+    bool unmapped = object_unmap(&generation->object, generation->path);
+    calling_end();
+    if (unmapped) {
         unlink(generation->path);
         free_generation(generation);
         return;
@@ -166,8 +194,13 @@ static bool map(struct generation *generation, const struct elf *elf,
         free_generation(generation);
         return false;
     }
-    if ((cache->program != NULL && !probe_try(cache->program, generation->path, fault)) ||
-        !object_map(&generation->object, generation->path, generation->name, elf, fault)) {
+    bool mapped = cache->program == NULL || probe_try(cache->program, generation->path, fault);
+    if (mapped) {
+        calling_begin(generation, "constructor");
+        mapped = object_map(&generation->object, generation->path, generation->name, elf, fault);
+        calling_end();
+    }
+    if (!mapped) {
         unlink(generation->path);
         free_generation(generation);
         return false;
@@ -225,7 +258,9 @@ bool generation_load(struct generation *generation, struct json_object *saved)
     if (generation->load == LOAD_NOT_CALLED) {
         bool (*load)(struct json_object *) = generation->record.load;
 
+        calling_begin(generation, "load");
         generation->load = load == NULL || load(saved) ? LOAD_YES : LOAD_NO;
+        calling_end();
     }
     return generation->load == LOAD_YES;
 }
@@ -302,8 +337,11 @@ unsigned generation_reap(struct plugin_cache *cache)
 
     retry_stuck(cache);
     while ((generation = take_idle(cache)) != NULL) {
-        if (generation->load == LOAD_YES && generation->record.unload != NULL)
+        if (generation->load == LOAD_YES && generation->record.unload != NULL) {
+            calling_begin(generation, "unload");
             generation->record.unload();
+            calling_end();
+        }
         let_go(cache, generation);
         atomic_fetch_sub(&cache->count, 1);
         gone++;

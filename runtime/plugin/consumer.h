@@ -53,6 +53,11 @@ unsigned generation_reap(struct plugin_cache *cache);
 /* Is called, by whichever thread, when the list stops being empty: to wake the one that reaps. */
 void generation_on_idle(struct plugin_cache *cache, void (*wake)(void *context), void *context);
 
+/* Which of an author's functions this thread is in on behalf of a whole generation: "load",
+ * "unload", "constructor" or "destructor". NULL: none; then `*generation` stays as it is. Any
+ * thread, any signal handler. */
+const char *generation_calling(const struct generation **generation);
+
 /* The record, padded with zeros where the object was built for an older minor version. */
 const struct sluice_consumer *generation_consumer(const struct generation *generation);
 uint64_t generation_number(const struct generation *generation);  /* 1, 2, ... of this process */
