@@ -52,7 +52,6 @@ static void open_conn(unsigned i)
     conns[i] = (struct conn){.worker = &worker,
                              .fd = ends[0],
                              .state = CONN_OPEN,
-                             .is_unix = true,
                              .mount = &mount,
                              .routing = &routing,
                              .generation = &generation};

@@ -108,8 +108,7 @@ void conn_accept(struct worker *worker, int fd, const struct sockaddr *peer,
         return;
     }
     conn->address = address;
-    conn->is_unix = address == NULL;
-    if (!conn->is_unix) {
+    if (!conn_is_unix(conn)) {
         int on = 1;
 
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -348,8 +347,10 @@ static void conn_watch(struct conn *conn)
 
     if (reads == conn->reading && writes == conn->writing)
         return;
-    if (reads && !conn->reading)
-        conn->heard = loop_now(conn->worker->loop); /* silence while nobody listened is none */
+    if (reads && !conn->reading) { /* silence while nobody listened is none */
+        conn->heard = loop_now(conn->worker->loop);
+        conn->pinged = false;
+    }
     conn->reading = reads;
     conn->writing = writes;
     event_del(&conn->event);
@@ -444,7 +445,7 @@ const struct limits_config *conn_limits(const struct conn *conn)
 
 const char *conn_peer(const struct conn *conn, char text[CONN_PEER_SIZE])
 {
-    if (conn->is_unix)
+    if (conn_is_unix(conn))
         return "unix";
     address_text(&conn->peer.any, text);
     return text;

@@ -71,17 +71,17 @@ struct conn {
     bool stalled : 1;
 
     /* The line. */
-    int fd; /* -1 once it is GONE */
-    struct event event;
     bool reading : 1;    /* the event waits for bytes... */
     bool writing : 1;    /* ...and for room */
     bool want_write : 1; /* the socket was full: the event is to wait for room as well */
     bool more : 1;       /* there is more to be read, left for the next turn to be fair */
+    bool half : 1;       /* OPEN: a message is half there, which began at `since` */
     bool pinged : 1;     /* a ping is out and nothing came since */
     bool peer_done : 1;  /* the peer has sent its last byte */
     bool linger : 1;     /* ENDING: wait for the peer's end, so that it gets our last words */
     bool shut : 1;       /* ENDING: our side is shut down */
-    bool is_unix; /* no bit field: a callback on the pool reads it, while the loop sets bits */
+    int fd;              /* -1 once it is GONE */
+    struct event event;
     struct address_entry *address; /* its place in the counts; NULL: of a Unix socket */
     union {
         struct sockaddr any;
@@ -91,13 +91,21 @@ struct conn {
 
     /* Its life. */
     enum conn_state state;
+    uint16_t code;         /* what disconnect is told */
+    uint16_t sent_code;    /* of our close frame; 0: none is sent */
     bool connected : 1;    /* connect was called, or would have been: disconnect is owed */
     bool disconnected : 1; /* disconnect was called */
     bool told : 1;         /* the server stops: it was its turn to end... */
     bool stopping : 1;     /* ...which is why it ends */
-    uint16_t code;         /* what disconnect is told */
-    uint16_t sent_code;    /* of our close frame; 0: none is sent */
-    char *reason;          /* the peer's; for sluice_close_reason */
+
+    /* Callbacks of a blocking consumer. No bit fields, for they read them. */
+    bool blocking;          /* its consumer is one */
+    bool busy;              /* one runs on the pool */
+    atomic_bool starved;    /* one on the pool had no memory for what it asked */
+    struct task_list tasks; /* those that wait */
+    unsigned task_events;   /* events among them */
+    unsigned pins;          /* jobs under way that will come back to it */
+    struct task *last_task; /* for disconnect, made beforehand: it must not fail */
 
     /* Of a websocket, once routed: the mount and its code. */
     struct mount *mount;
@@ -109,6 +117,7 @@ struct conn {
     struct membership_list memberships;
     struct alarm_list alarms; /* server/later: sluice_after */
     uint64_t next_alarm;
+    char *reason; /* of the peer's close frame; for sluice_close_reason */
 
     /* What has come. */
     struct conn_held *held; /* NULL: nothing that was received is still to be taken */
@@ -121,22 +130,11 @@ struct conn {
     struct outbox outbox;
     atomic_size_t backlog; /* outbox.size, for a callback on the pool */
 
-    /* Callbacks of a blocking consumer. */
-    bool blocking;          /* its consumer is one; no bit field, for they read it */
-    bool busy;              /* one runs on the pool */
-    struct task_list tasks; /* those that wait */
-    unsigned task_events;   /* events among them */
-    unsigned pins;          /* jobs under way that will come back to it */
-    struct task *last_task; /* for disconnect, made beforehand: it must not fail */
-    atomic_bool starved;    /* one on the pool had no memory for what it asked */
-
     /* When, by loop_now, and how much. */
-    uint64_t opened;        /* accepted */
-    uint64_t since;         /* the present state began, or the request did */
-    uint64_t heard;         /* the last byte came */
-    uint64_t pinged_at;     /* the last ping was sent */
-    uint64_t message_since; /* the message that is half there began; 0: none is */
-    uint64_t message_last;  /* the last message went in or out */
+    uint64_t opened;       /* accepted */
+    uint64_t since;        /* the present state began, or the request; OPEN: see `half` */
+    uint64_t heard;        /* the last byte came, or, where it is pinged, the ping was sent */
+    uint64_t message_last; /* the last message went in or out */
     uint64_t messages_in, messages_out, bytes_in, bytes_out;
 };
 
@@ -187,6 +185,11 @@ const struct limits_config *conn_limits(const struct conn *conn);
 static inline bool conn_left(const struct conn *conn)
 {
     return conn->state == CONN_GONE || conn->disconnected;
+}
+
+static inline bool conn_is_unix(const struct conn *conn)
+{
+    return conn->address == NULL;
 }
 
 /* A file follows what is queued. */

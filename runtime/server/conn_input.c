@@ -131,7 +131,7 @@ static size_t part_of(const struct conn *conn, const uint8_t *data, size_t size)
 
 static void message_came(struct conn *conn, bool binary, const struct message *message)
 {
-    conn->message_since = 0;
+    conn->half = false;
     conn->message_last = loop_now(conn->worker->loop);
     conn->messages_in++;
     conn->worker->traffic.total.messages_in++;
@@ -142,10 +142,11 @@ static void message_came(struct conn *conn, bool binary, const struct message *m
 /* Is one half there, and since when? */
 static void note_unfinished(struct conn *conn)
 {
-    if (!message_unfinished(&conn->reader))
-        conn->message_since = 0;
-    else if (conn->message_since == 0)
-        conn->message_since = loop_now(conn->worker->loop);
+    bool half = message_unfinished(&conn->reader);
+
+    if (half && !conn->half && conn->state == CONN_OPEN)
+        conn->since = loop_now(conn->worker->loop);
+    conn->half = half;
 }
 
 /* True: something was taken. */
@@ -340,6 +341,7 @@ static void conn_peer_done(struct conn *conn)
 static void conn_heard(struct conn *conn, uint8_t *data, size_t size)
 {
     conn->heard = loop_now(conn->worker->loop);
+    conn->pinged = false;
     conn->bytes_in += size;
     conn->worker->traffic.total.bytes_in += size;
     if (conn_is_rated(conn) && !conn_rates_bytes(conn, size))

@@ -25,8 +25,7 @@ void conn_progress(struct conn *conn, uint64_t bytes)
 
 static void sweep_open(struct conn *conn, const struct limits_config *limits, uint64_t now)
 {
-    if (conn->message_since > 0 && conn->reading &&
-        overdue(now, conn->message_since, limits->unfinished)) {
+    if (conn->half && conn->reading && overdue(now, conn->since, limits->unfinished)) {
         conn_exceed(conn, LIMIT_UNFINISHED, 1008, "a message was not finished in time");
         return;
     }
@@ -35,13 +34,13 @@ static void sweep_open(struct conn *conn, const struct limits_config *limits, ui
         conn_close(conn, 1000, SLICE("idle"));
         return;
     }
-    if (!conn->reading || conn->heard >= conn->pinged_at)
+    if (!conn->reading)
         conn->pinged = false;
-    if (conn->pinged && overdue(now, conn->pinged_at, limits->pong)) {
+    if (conn->pinged && overdue(now, conn->heard, limits->pong)) {
         conn_exceed(conn, LIMIT_PONG, 1011, "no answer to a ping");
     } else if (!conn->pinged && conn->reading && overdue(now, conn->heard, limits->ping)) {
         conn->pinged = true;
-        conn->pinged_at = now;
+        conn->heard = now;
         conn_send(conn, FRAME_PING, (struct slice){0});
     }
 }

@@ -238,9 +238,7 @@ static bool find_stranger(const struct origins *origins, const struct http_reque
 
 static const char *local_address(const struct conn *conn, char *text, size_t size)
 {
-    struct conn local = {.is_unix = conn->is_unix};
-
-    if (conn->is_unix) {
+    if (conn_is_unix(conn)) {
         struct sockaddr_un name = {0};
         socklen_t length = sizeof name;
 
@@ -249,11 +247,13 @@ static const char *local_address(const struct conn *conn, char *text, size_t siz
         snprintf(text, size, "%s", name.sun_path);
         return text;
     }
-    socklen_t length = sizeof local.peer;
-    if (getsockname(conn->fd, (struct sockaddr *)&local.peer, &length) != 0)
+    struct sockaddr_storage name;
+    socklen_t length = sizeof name;
+    char address[ADDRESS_TEXT_SIZE];
+    if (getsockname(conn->fd, (struct sockaddr *)&name, &length) != 0)
         return "";
-    char address[CONN_PEER_SIZE];
-    snprintf(text, size, "%s", conn_peer(&local, address));
+    address_text((struct sockaddr *)&name, address);
+    snprintf(text, size, "%s", address);
     return text;
 }
 
