@@ -25,6 +25,7 @@
 #include "loop/timer.h"
 #include "plugin/consumer.h"
 #include "reload.h"
+#include "server/handover.h"
 #include "server/server.h"
 
 enum {
@@ -40,6 +41,7 @@ struct process {
     struct timer watch, hurry, give_up;
     struct plugin_cache *cache;
     struct server *server;
+    struct reloader *reloader;
     struct event *signals[3];
     struct loop_message reap, stopped;
     atomic_flag reap_posted;
@@ -59,24 +61,25 @@ static void note_time(struct process *process)
     strftime(process->since, sizeof process->since, "%H:%M:%S", localtime_r(&now, &local));
 }
 
-static void reload(struct process *process)
+/* Whoever asked for it. */
+static void reload_ended(void *context, const struct reload_report *report)
 {
-    struct diag diag = {0};
+    struct process *process = context;
+    const struct diag *diag = report->diag;
     char then[64] = "";
-    uint64_t began = loop_now(process->loop);
-    bool done = reload_run(process->server, process->cli->file, &diag);
 
-    if (done)
+    if (report->done)
         note_time(process);
     else
         snprintf(then, sizeof then, "; still serving the routing loaded at %s", process->since);
-    if (diag.errors + diag.warnings > 0)
-        cli_print_diag(process->cli, &diag, then);
-    log_write(done ? LOG_INFO : LOG_ERROR, done ? "reload.done" : "reload.refused",
-              LOG_STR("file", process->cli->file), LOG_INT("errors", diag.errors),
-              LOG_INT("warnings", diag.warnings), LOG_INT("ms", clock_now() - began),
+    if (diag->errors + diag->warnings > 0)
+        cli_print_diag(process->cli, diag, then);
+    log_write(report->done ? LOG_INFO : LOG_ERROR, report->done ? "reload.done" : "reload.refused",
+              LOG_STR("file", process->cli->file), LOG_INT("errors", diag->errors),
+              LOG_INT("warnings", diag->warnings), LOG_INT("ms", report->ms),
+              LOG_INT("load_ms", report->load_ms), LOG_INT("pause_ms", report->pause_ms),
+              LOG_INT("move_ms", report->move_ms),
               LOG_INT("mounts", process->server->routing->mount_count));
-    diag_free(&diag);
 }
 
 static void reap_run(struct loop *loop, struct loop_message *message)
@@ -137,6 +140,7 @@ static void stop(struct process *process, const char *why, uint32_t grace, uint3
         return;
     }
     process->stopping = true;
+    reloader_stop(process->reloader);
     process->stop_at = now + process->stop_ms;
     log_write(LOG_INFO, "server.stopping", LOG_STR("why", why),
               LOG_INT("connections", atomic_load(&process->server->open)));
@@ -160,7 +164,7 @@ static void on_signal(evutil_socket_t signal, short what, void *context)
     uint32_t most = process->stop_ms - process->stop_ms / 5; /* the rest is for cutting lines */
     uint32_t pace = pace_of(process);
     if (signal == SIGHUP && !process->stopping)
-        reload(process);
+        reloader_ask(process->reloader, NULL);
     else if (signal == SIGTERM)
         stop(process, "SIGTERM", most, pace);
     else if (signal == SIGINT)
@@ -228,6 +232,13 @@ static bool prepare_cache(struct process *process, const struct config *config, 
     return process->cache != NULL;
 }
 
+static bool make_reloader(struct process *process)
+{
+    process->reloader =
+        reloader_new(process->server, process->loop, process->cli->file, reload_ended, process);
+    return process->reloader != NULL;
+}
+
 static bool prepare_server(struct process *process, struct config *config, struct diag *diag)
 {
     struct routing *routing = routing_new(config, process->cache, NULL, diag);
@@ -240,8 +251,9 @@ static bool prepare_server(struct process *process, struct config *config, struc
         process->server->on_stopped = on_stopped;
         process->server->context = process;
     }
-    bool done =
-        process->server != NULL && routing_load(routing, diag) && server_start(process->server);
+    struct handover handover = {.next = routing, .diag = diag};
+    bool done = process->server != NULL && make_reloader(process) && handover_run(&handover) &&
+                server_start(process->server);
     routing_unref(routing);
     return done;
 }
@@ -271,26 +283,38 @@ static void announce(const struct process *process, const struct diag *diag)
                   LOG_INT("connections", server->connection_limit));
 }
 
+/* Whatever is left of the time to stop. */
+static unsigned patience_of(const struct process *process)
+{
+    uint64_t now = clock_now();
+
+    if (!process->stopping)
+        return 1000;
+    return process->stop_at > now ? (unsigned)(process->stop_at - now) : 1;
+}
+
+static void end_server(struct process *process)
+{
+    unsigned long accepted = atomic_load(&process->server->accepted);
+
+    api_shut();
+    if (!reloader_wait(process->reloader, patience_of(process)) ||
+        !server_free(process->server, patience_of(process))) {
+        routing_tell(process->server->routing); /* which will never be freed */
+        log_write(LOG_ERROR, "server.stopped", LOG_STR("why", "a callback does not end"));
+        _exit(CLI_DONE);
+    }
+    api_serve(NULL);
+    if (process->stopping)
+        log_write(LOG_INFO, "server.stopped", LOG_INT("connections_served", accepted));
+}
+
 /* Frees everything; where a callback does not end, its memory can't be, and the process just goes.
  */
 static void clean_up(struct process *process)
 {
-    uint64_t now = clock_now();
-
-    if (process->server != NULL) {
-        unsigned long accepted = atomic_load(&process->server->accepted);
-
-        api_shut();
-        uint64_t left = process->stop_at > now ? process->stop_at - now : 1;
-        if (!server_free(process->server, process->stopping ? (unsigned)left : 1000)) {
-            routing_tell(process->server->routing); /* which will never be freed */
-            log_write(LOG_ERROR, "server.stopped", LOG_STR("why", "a callback does not end"));
-            _exit(CLI_DONE);
-        }
-        api_serve(NULL);
-        if (process->stopping)
-            log_write(LOG_INFO, "server.stopped", LOG_INT("connections_served", accepted));
-    }
+    if (process->server != NULL)
+        end_server(process);
     if (process->cache != NULL) {
         reload_reap(process->cache);
         plugin_cache_close(process->cache);
@@ -303,6 +327,7 @@ static void clean_up(struct process *process)
     timers_free(process->timers);
     if (process->loop != NULL)
         loop_free(process->loop);
+    reloader_free(process->reloader); /* what is left in the loop's mailbox may use it */
 }
 
 enum cli_status run_serve(const struct cli *cli)

@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "loop/jobs.h"
 #include "reload.h"
+#include "server/handover.h"
 #include "server/server.h"
 #include "wire/deflate.h"
 #include "suite.h"
@@ -74,7 +75,7 @@ static void serve(void)
     ck_assert_ptr_nonnull(server);
     api_serve(server);
     server->on_stopped = note_stopped;
-    ck_assert(routing_load(routing, &diag));
+    ck_assert(handover_run(&(struct handover){.next = routing, .diag = &diag}));
     ck_assert(server_start(server));
     port = (unsigned short)atoi(strrchr(server_address(server, 0), ':') + 1);
     routing_unref(routing);

@@ -230,23 +230,27 @@ START_TEST(job_ends_in_the_code_that_it_began_in)
 }
 END_TEST
 
-START_TEST(callback_that_waits_holds_no_reload_up)
+START_TEST(callback_that_does_not_end_refuses_the_reload)
 {
     struct client held, client;
 
     put_plugin_as("pool", "version");
-    serve(CONF);
+    serve("reload pause=50ms\n" CONF);
     held = client_open("/version/");
     client_text(&held, "wait");
     trace_wait("waiting", 1);
     put_plugin_as("reload_new", "version");
+    server_reload_refused();
+    log_wait("routing.conf:6:4: error: receive of /version/ did not end within 50 ms");
+    client = client_open("/version/"); /* it waits for its turn in the old code */
+    gate_open(1);
+    client_expect_text(&held, "waited");
+    client_leave(&client);
     server_reload();
     client = client_open("/version/");
     expect_version(&client, "new");
-    gate_open(1);
-    client_expect_text(&held, "waited");
-    client_leave(&held);
     client_leave(&client);
+    client_leave(&held);
     AWAIT(cache_files() == 1);
 }
 END_TEST
@@ -326,7 +330,7 @@ int main(void)
 
     tcase = harness_case(suite, "under way");
     tcase_add_test(tcase, job_ends_in_the_code_that_it_began_in);
-    tcase_add_test(tcase, callback_that_waits_holds_no_reload_up);
+    tcase_add_test(tcase, callback_that_does_not_end_refuses_the_reload);
 
     tcase = harness_case(suite, "often");
     tcase_add_test(tcase, many_reloads_leave_nothing_behind);

@@ -14,6 +14,11 @@
 #include "base/mem.h"
 #include "loop/thread.h"
 
+struct queue {
+    struct job *first;
+    struct job **last; /* the place where the next one goes */
+};
+
 /* Owned by the server. What changes is behind the lock. */
 struct jobs {
     unsigned room; /* jobs that may wait */
@@ -22,11 +27,15 @@ struct jobs {
     void *context; /* of wake */
 
     pthread_mutex_t lock;
-    pthread_cond_t work;  /* a job waits, or the pool is stopping */
-    pthread_cond_t ended; /* the last thread is about to end */
-    struct job *first;
-    struct job **last; /* the place where the next one goes */
+    pthread_cond_t work;        /* a job waits, or the pool is stopping */
+    pthread_cond_t ended;       /* the last thread is about to end */
+    struct queue holding, free; /* jobs that `hold`, and the others: one queue, by their order */
+    uint64_t order;
     unsigned waiting;
+    bool held;
+    unsigned running; /* of those that hold */
+    void (*quiet)(void *context);
+    void *quiet_context;
     unsigned living; /* threads that have not ended */
     bool refused;    /* since there was room last */
     bool stopping;
@@ -35,34 +44,82 @@ struct jobs {
     pthread_t threads[];
 };
 
+static void queue_init(struct queue *queue)
+{
+    queue->first = NULL;
+    queue->last = &queue->first;
+}
+
+static void queue_add(struct queue *queue, struct job *job)
+{
+    job->next = NULL;
+    *queue->last = job;
+    queue->last = &job->next;
+}
+
+static struct job *queue_take(struct queue *queue)
+{
+    struct job *job = queue->first;
+
+    queue->first = job->next;
+    if (queue->first == NULL)
+        queue->last = &queue->first;
+    return job;
+}
+
+/* With the lock held: the queue whose first job is the next to run; NULL: none may. A pool that
+ * stops runs all. */
+static struct queue *next_queue(struct jobs *jobs)
+{
+    struct job *holding = jobs->held && !jobs->stopping ? NULL : jobs->holding.first;
+    struct job *free = jobs->free.first;
+
+    if (holding == NULL)
+        return free != NULL ? &jobs->free : NULL;
+    return free != NULL && free->order < holding->order ? &jobs->free : &jobs->holding;
+}
+
 /* With the lock held: waits for a job and takes it. NULL: there will be none. */
 static struct job *take(struct jobs *jobs)
 {
-    while (jobs->first == NULL && !jobs->stopping)
+    struct queue *queue;
+
+    while ((queue = next_queue(jobs)) == NULL && !jobs->stopping)
         pthread_cond_wait(&jobs->work, &jobs->lock);
-
-    struct job *job = jobs->first;
-
-    if (job == NULL)
+    if (queue == NULL)
         return NULL;
-    jobs->first = job->next;
-    if (jobs->first == NULL)
-        jobs->last = &jobs->first;
     jobs->waiting--;
-    return job;
+    return queue_take(queue);
+}
+
+/* With the lock held, which is given back meanwhile. */
+static void tell_quiet(struct jobs *jobs)
+{
+    void (*quiet)(void *context) = jobs->quiet;
+    void *context = jobs->quiet_context;
+
+    if (quiet == NULL || jobs->running > 0)
+        return;
+    jobs->quiet = NULL; /* once */
+    pthread_mutex_unlock(&jobs->lock);
+    quiet(context);
+    pthread_mutex_lock(&jobs->lock);
 }
 
 /* With the lock held, which is given back meanwhile. */
 static void run_unlocked(struct jobs *jobs, struct job *job)
 {
-    bool tell = jobs->refused && jobs->wake != NULL;
+    bool tell = jobs->refused && jobs->wake != NULL, holds = job->holds;
 
     jobs->refused = false;
+    jobs->running += holds;
     pthread_mutex_unlock(&jobs->lock);
     if (tell)
         jobs->wake(jobs->context);
     job->run(job);
     pthread_mutex_lock(&jobs->lock);
+    jobs->running -= holds;
+    tell_quiet(jobs);
 }
 
 static void *thread_main(void *argument)
@@ -134,7 +191,8 @@ struct jobs *jobs_new(unsigned threads, unsigned queue, void (*end)(void))
         return NULL;
     jobs->room = queue;
     jobs->end = end;
-    jobs->last = &jobs->first;
+    queue_init(&jobs->holding);
+    queue_init(&jobs->free);
     pthread_mutex_init(&jobs->lock, NULL);
     pthread_cond_init(&jobs->work, NULL);
     init_ended(&jobs->ended);
@@ -163,9 +221,8 @@ bool jobs_submit(struct jobs *jobs, struct job *job)
     bool taken = has_room(jobs);
 
     if (taken) {
-        job->next = NULL;
-        *jobs->last = job;
-        jobs->last = &job->next;
+        job->order = ++jobs->order;
+        queue_add(job->holds ? &jobs->holding : &jobs->free, job);
         jobs->waiting++;
         pthread_cond_signal(&jobs->work);
     }
@@ -190,6 +247,39 @@ unsigned jobs_waiting(struct jobs *jobs)
     pthread_mutex_unlock(&jobs->lock);
     return waiting;
 }
+
+/* ---- Holding -------------------------------------------------------------------------------- */
+
+void jobs_hold(struct jobs *jobs, void (*quiet)(void *context), void *context)
+{
+    pthread_mutex_lock(&jobs->lock);
+    jobs->held = true;
+    jobs->quiet = quiet;
+    jobs->quiet_context = context;
+    tell_quiet(jobs);
+    pthread_mutex_unlock(&jobs->lock);
+}
+
+void jobs_let_go(struct jobs *jobs)
+{
+    pthread_mutex_lock(&jobs->lock);
+    jobs->held = false;
+    jobs->quiet = NULL;
+    pthread_cond_broadcast(&jobs->work);
+    pthread_mutex_unlock(&jobs->lock);
+}
+
+bool jobs_quiet(struct jobs *jobs)
+{
+    pthread_mutex_lock(&jobs->lock);
+
+    bool quiet = jobs->held && jobs->running == 0;
+
+    pthread_mutex_unlock(&jobs->lock);
+    return quiet;
+}
+
+/* ---- The end -------------------------------------------------------------------------------- */
 
 static struct timespec in_future(unsigned ms)
 {

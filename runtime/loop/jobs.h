@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct jobs;
 
@@ -17,6 +18,8 @@ struct jobs;
 struct job {
     struct job *next;
     void (*run)(struct job *job);
+    bool holds;     /* does not start while the pool is held: see jobs_hold */
+    uint64_t order; /* the pool's own: which came first */
 };
 
 /* NULL: no memory, or no thread could be started. `end` is called by each thread as its last act
@@ -29,6 +32,13 @@ bool jobs_submit(struct jobs *jobs, struct job *job);
 void jobs_on_room(struct jobs *jobs, void (*wake)(void *context), void *context);
 
 unsigned jobs_waiting(struct jobs *jobs); /* any thread */
+
+/* Until jobs_let_go no job that `holds` starts; the others go on, and whoever submits notices
+ * nothing. `quiet` is called when none of them runs any more, on whichever thread finds it so: at
+ * once, on this one, if none runs now. One thread holds at a time. */
+void jobs_hold(struct jobs *jobs, void (*quiet)(void *context), void *context);
+void jobs_let_go(struct jobs *jobs); /* `quiet` is not called any more; not held: nothing */
+bool jobs_quiet(struct jobs *jobs);  /* held, and none of those runs */
 
 /* Takes no more, runs what waits, joins the threads. Threads that do not end within `patience` ms
  * (0: wait for ever) are left behind: then false, and the pool's memory is not freed. */

@@ -30,7 +30,7 @@ struct plugin_cache {
     struct copies copies;
     struct generation_list stuck; /* gone, and still mapped */
     atomic_uint count, stuck_count;
-    const char *program; /* that probes; NULL: none does */
+    struct probe probe; /* without a program there is none */
 
     pthread_mutex_t mutex;
     struct generation_list idle; /* nobody refers to them any more */
@@ -109,9 +109,15 @@ void plugin_cache_close(struct plugin_cache *cache)
     mem_free(cache);
 }
 
-void plugin_cache_probe_by(struct plugin_cache *cache, const char *program)
+void plugin_cache_probe_by(struct plugin_cache *cache, const char *program, uint32_t ms)
 {
-    cache->program = program;
+    cache->probe.program = program;
+    cache->probe.deadline_ms = ms;
+}
+
+void plugin_cache_give_up(struct plugin_cache *cache)
+{
+    atomic_store(&cache->probe.give_up, true);
 }
 
 unsigned generation_count(const struct plugin_cache *cache)
@@ -183,10 +189,22 @@ static struct generation *new_generation(struct plugin_cache *cache, const char 
     return generation;
 }
 
+/* What the probe has not found out is done without, but for a check that its author wants. */
+static bool map_probed(struct generation *generation, const struct elf *elf,
+                       const struct elf_symbol *symbol, bool checked, struct plugin_fault *fault)
+{
+    if (!record_copy(&generation->object, elf, symbol, &generation->record, fault))
+        return false;
+    if (generation->record.check != NULL && !checked)
+        return fault_set(fault, "there is no process to call its check() in");
+    return handlers_collect(generation, elf, fault);
+}
+
 static bool map(struct generation *generation, const struct elf *elf,
                 const struct elf_symbol *symbol, struct plugin_fault *fault)
 {
     struct plugin_cache *cache = generation->cache;
+    enum probe_result probed = PROBE_PASSED;
 
     generation->path =
         copies_add(&cache->copies, generation->name, generation->number, elf->file, fault);
@@ -194,7 +212,9 @@ static bool map(struct generation *generation, const struct elf *elf,
         free_generation(generation);
         return false;
     }
-    bool mapped = cache->program == NULL || probe_try(cache->program, generation->path, fault);
+    if (cache->probe.program != NULL)
+        probed = probe_try(&cache->probe, generation->path, fault);
+    bool mapped = probed != PROBE_REFUSED;
     if (mapped) {
         calling_begin(generation, "constructor");
         mapped = object_map(&generation->object, generation->path, generation->name, elf, fault);
@@ -205,8 +225,7 @@ static bool map(struct generation *generation, const struct elf *elf,
         free_generation(generation);
         return false;
     }
-    if (!record_copy(&generation->object, elf, symbol, &generation->record, fault) ||
-        !handlers_collect(generation, elf, fault)) {
+    if (!map_probed(generation, elf, symbol, probed == PROBE_PASSED, fault)) {
         let_go(cache, generation);
         return false;
     }
@@ -263,6 +282,21 @@ bool generation_load(struct generation *generation, struct json_object *saved)
         calling_end();
     }
     return generation->load == LOAD_YES;
+}
+
+bool generation_loaded(const struct generation *generation)
+{
+    return generation->load != LOAD_NOT_CALLED;
+}
+
+struct json_object *generation_save(const struct generation *generation)
+{
+    if (generation->record.save == NULL)
+        return NULL;
+    calling_begin(generation, "save");
+    struct json_object *saved = generation->record.save();
+    calling_end();
+    return saved;
 }
 
 /* ---- References ---------------------------------------------------------- */

@@ -24,17 +24,22 @@ struct plugin_cache *plugin_cache_open(const char *directory, struct plugin_faul
 /* Reaps first; then no generation may be left. The directory goes. */
 void plugin_cache_close(struct plugin_cache *cache);
 
-/* Has each object loaded by another process first: `program` (which stays), executed as
- * `program probe FILE`. Without it, a constructor that aborts takes this process along. */
-void plugin_cache_probe_by(struct plugin_cache *cache, const char *program);
+/* Has each object loaded and checked by another process first: `program` (which stays), executed as
+ * `program probe FILE`; constructors, and check(), have `ms` each. Without it, a constructor that
+ * aborts takes this process along, and no check() is called. Not while one is opened. */
+void plugin_cache_probe_by(struct plugin_cache *cache, const char *program, uint32_t ms);
+/* Any thread: a probe that is under way is ended, and what it looks at is refused; all that come,
+ * too. */
+void plugin_cache_give_up(struct plugin_cache *cache);
 
 struct generation;
 
 /*
- * Reads the file, checks that it is a whole shared object for this machine and this ABI, copies and
- * maps it, checks its records. Does not call load(). `known`, the generation of the same consumer
- * that serves now, or NULL: where the file's bytes are the same, it is referenced and returned
- * instead. NULL with `fault`, and nothing is left behind. One thread at a time, the one that reaps.
+ * Reads the file, checks that it is a whole shared object for this machine and this ABI, copies,
+ * probes and maps it, checks its records. Does not call load(). `known`, the generation of the same
+ * consumer that serves now, or NULL: where the file's bytes are the same, it is referenced and
+ * returned instead. NULL with `fault`, and nothing is left behind. One thread at a time, the one
+ * that reaps.
  */
 struct generation *generation_open(struct plugin_cache *cache, const char *file,
                                    struct generation *known, struct plugin_fault *fault);
@@ -42,6 +47,10 @@ struct generation *generation_open(struct plugin_cache *cache, const char *file,
 /* Calls load(saved), which may be absent, unless it was called before. False: the consumer said no.
  * `saved` stays the caller's. One thread, the one that reaps. */
 bool generation_load(struct generation *generation, struct json_object *saved);
+
+bool generation_loaded(const struct generation *generation); /* has load been called; same thread */
+/* Calls save(), if there is one. NULL: nothing is handed over; else the caller's. Same thread. */
+struct json_object *generation_save(const struct generation *generation);
 
 /* Any thread. When the last reference goes, the generation is put on a list... */
 struct generation *generation_ref(struct generation *generation);

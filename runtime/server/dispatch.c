@@ -9,6 +9,7 @@
 
 #include <json-c/json.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -97,10 +98,73 @@ static void watch_set(struct worker *worker, const struct call *call)
     atomic_store_explicit(&watch->calls, calls + 1, memory_order_release);
 }
 
+/* The callbacks that are under way on the pool, the oldest last: none of them is watched, so this
+ * is where others find them. */
+static struct {
+    pthread_mutex_t lock;
+    LIST_HEAD(, call) calls;
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static bool is_listed(const struct call *call)
+{
+    return call->on_pool && call->conn != NULL;
+}
+
+static void pool_add(struct call *call)
+{
+    pthread_mutex_lock(&pool.lock);
+    LIST_INSERT_HEAD(&pool.calls, call, pool_link);
+    pthread_mutex_unlock(&pool.lock);
+}
+
+static void pool_remove(struct call *call)
+{
+    pthread_mutex_lock(&pool.lock);
+    LIST_REMOVE(call, pool_link);
+    pthread_mutex_unlock(&pool.lock);
+}
+
+void call_on_pool(struct call_name *name)
+{
+    struct call *call, *oldest = NULL;
+
+    *name = (struct call_name){.mount = ""};
+    pthread_mutex_lock(&pool.lock);
+    LIST_FOREACH (call, &pool.calls, pool_link) {
+        oldest = call;
+    }
+    if (oldest != NULL) {
+        snprintf(name->mount, sizeof name->mount, "%s", oldest->mount->config->route);
+        snprintf(name->callback, sizeof name->callback, "%s", oldest->callback);
+        snprintf(name->type, sizeof name->type, "%.*s", (int)oldest->type.size,
+                 oldest->type.data != NULL ? oldest->type.data : "");
+    }
+    pthread_mutex_unlock(&pool.lock);
+}
+
+void call_on_loop(const struct worker *worker, struct call_name *name)
+{
+    const struct worker_watch *watch = &worker->watch;
+    const char *callback = atomic_load_explicit(&watch->callback, memory_order_relaxed);
+    const struct mount *mount = atomic_load_explicit(&watch->mount, memory_order_relaxed);
+    uint64_t type[WORKER_TYPE_WORDS];
+
+    *name = (struct call_name){.mount = ""};
+    if (callback == NULL || mount == NULL)
+        return;
+    for (unsigned i = 0; i < WORKER_TYPE_WORDS; i++)
+        type[i] = atomic_load_explicit(&watch->type[i], memory_order_relaxed);
+    snprintf(name->mount, sizeof name->mount, "%s", mount->config->route);
+    snprintf(name->callback, sizeof name->callback, "%s", callback);
+    snprintf(name->type, sizeof name->type, "%.*s", (int)sizeof type - 1, (const char *)type);
+}
+
 void call_begin(struct call *call, struct worker *worker)
 {
     call->outer = current;
     current = call;
+    if (is_listed(call))
+        pool_add(call);
     if (worker == NULL)
         return;
     call->started = clock_coarse();
@@ -110,6 +174,8 @@ void call_begin(struct call *call, struct worker *worker)
 void call_end(struct call *call, struct worker *worker)
 {
     current = call->outer;
+    if (is_listed(call))
+        pool_remove(call);
     if (worker == NULL)
         return;
     uint64_t took = clock_coarse() - call->started;
@@ -291,7 +357,7 @@ static struct task *task_new(struct conn *conn, enum task_kind kind, const uint8
 
     if (task == NULL)
         return NULL;
-    *task = (struct task){.job = {.run = task_run},
+    *task = (struct task){.job = {.run = task_run, .holds = true},
                           .done = {.run = task_done},
                           .conn = conn,
                           .kind = kind,

@@ -9,6 +9,8 @@
 #ifndef SERVER_DISPATCH_H
 #define SERVER_DISPATCH_H
 
+#include <sys/queue.h>
+
 #include "layer/layer.h"
 #include "plugin/handler.h"
 #include "server/conn.h"
@@ -27,12 +29,20 @@ struct call {
     bool ending;           /* in disconnect */
     bool on_pool;
     struct call *outer; /* NULL: there is none */
+    LIST_ENTRY(call) pool_link;
 };
 
 /* NULL outside of a consumer's code. */
 struct call *call_current(void);
 void call_begin(struct call *call, struct worker *worker);
 void call_end(struct call *call, struct worker *worker);
+
+/* A callback that is under way on another thread, in words; all "" where there is none. */
+struct call_name {
+    char mount[128], callback[128], type[WORKER_TYPE_WORDS * sizeof(uint64_t)];
+};
+void call_on_loop(const struct worker *worker, struct call_name *name); /* main thread */
+void call_on_pool(struct call_name *name); /* the one that began first; any thread */
 
 /* A buffer of this thread's own, empty, for what a call is about to send. */
 struct text *call_scratch(void);

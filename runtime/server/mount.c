@@ -1,7 +1,8 @@
 /*
  * server/mount: a routing table that serves: opened, counted, and let go of.
  *
- * Opening calls nobody's code: load() comes last, when all else is known to be well.
+ * Opening calls nobody's code but constructors: load() comes last, when all else is known to be
+ * well: see server/handover.
  */
 #include "server/mount.h"
 
@@ -94,7 +95,7 @@ void mount_leave(struct mount *mount)
 
 /* ---- Making --------------------------------------------------------------------------------- */
 
-static struct generation *generation_of_file(const struct routing *routing, const char *file)
+struct generation *routing_generation(const struct routing *routing, const char *file)
 {
     for (unsigned i = 0; routing != NULL && i < routing->mount_count; i++) {
         const struct mount *mount = &routing->mounts[i];
@@ -109,7 +110,7 @@ static void open_consumer(struct mount *mount, struct plugin_cache *cache,
                           const struct routing *now, struct diag *diag)
 {
     const struct mount_config *config = mount->config;
-    struct generation *same = generation_of_file(mount->routing, config->file);
+    struct generation *same = routing_generation(mount->routing, config->file);
 
     if (same != NULL) { /* a mount above has it */
         mount->generation = generation_ref(same);
@@ -117,7 +118,7 @@ static void open_consumer(struct mount *mount, struct plugin_cache *cache,
     }
     struct plugin_fault fault = {.message = ""};
     mount->generation =
-        generation_open(cache, config->file, generation_of_file(now, config->file), &fault);
+        generation_open(cache, config->file, routing_generation(now, config->file), &fault);
     if (mount->generation == NULL)
         diag_add(diag, DIAG_ERROR, &mount->routing->config->source, config->file_place,
                  fault.hint[0] ? fault.hint : NULL, "cannot load \"%s\": %s", config->file_name,
@@ -231,21 +232,6 @@ struct routing *routing_new(struct config *config, struct plugin_cache *cache,
         return routing;
     routing_free(routing);
     return NULL;
-}
-
-bool routing_load(struct routing *routing, struct diag *diag)
-{
-    for (unsigned i = 0; i < routing->mount_count; i++) {
-        struct mount *mount = &routing->mounts[i];
-
-        if (mount->generation == NULL || generation_load(mount->generation, NULL))
-            continue;
-        diag_add(diag, DIAG_ERROR, &routing->config->source, mount->config->file_place,
-                 "what the consumer logged may say why",
-                 "cannot load \"%s\": its load() returned false", mount->config->file_name);
-        return false;
-    }
-    return true;
 }
 
 struct mount *routing_mount(const struct routing *routing, const struct mount_config *config)

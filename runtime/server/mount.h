@@ -75,8 +75,8 @@ const char *drop_name(enum drop drop);
  */
 struct routing *routing_new(struct config *config, struct plugin_cache *cache,
                             const struct routing *now, struct diag *diag);
-/* Calls load(NULL) of the generations that are new. False with an error in diag. Main thread. */
-bool routing_load(struct routing *routing, struct diag *diag);
+/* The generation of this consumer's file that a routing (or NULL) serves; NULL: none. */
+struct generation *routing_generation(const struct routing *routing, const char *file);
 struct routing *routing_ref(struct routing *routing); /* any thread */
 void routing_unref(struct routing *routing);          /* any thread */
 /* Logs what its mounts have counted; done when it is freed, so that a reload forgets nothing. */
