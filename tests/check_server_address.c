@@ -132,7 +132,7 @@ static void *come_and_go(void *admitted)
 {
     union peer peer = peer_of("192.0.2.1");
 
-    for (int i = 0; i < ROUNDS; i++) {
+    while (*(unsigned *)admitted < ROUNDS) { /* those within leave again, so its turn comes */
         struct address_entry *entry;
 
         if (address_admit(table, &peer.any, MOST, &entry) != ADDRESS_ADMITTED)
@@ -152,7 +152,7 @@ START_TEST(threads_at_once)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, come_and_go, &admitted[i]), 0);
     for (int i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
-        ck_assert_uint_gt(admitted[i], 0);
+        ck_assert_uint_eq(admitted[i], ROUNDS);
     }
     ck_assert_uint_eq(address_count(table), 0);
 }
