@@ -162,20 +162,35 @@ void routing_tell(const struct routing *routing)
         mount_tell(&routing->mounts[i]);
 }
 
-static LIST_HEAD(, routing) living = LIST_HEAD_INITIALIZER(living);
+static struct {
+    pthread_mutex_t lock;
+    LIST_HEAD(, routing) list;
+} living = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void routing_each(void (*look)(void *context, const struct routing *routing), void *context)
 {
     struct routing *routing;
 
-    LIST_FOREACH (routing, &living, living) {
+    pthread_mutex_lock(&living.lock);
+    LIST_FOREACH (routing, &living.list, living) {
         look(context, routing);
     }
+    pthread_mutex_unlock(&living.lock);
+}
+
+static void note_living(struct routing *routing, bool lives)
+{
+    pthread_mutex_lock(&living.lock);
+    if (lives)
+        LIST_INSERT_HEAD(&living.list, routing, living);
+    else
+        LIST_REMOVE(routing, living);
+    pthread_mutex_unlock(&living.lock);
 }
 
 static void routing_free(struct routing *routing)
 {
-    LIST_REMOVE(routing, living);
+    note_living(routing, false);
     routing_tell(routing);
     for (unsigned i = 0; i < routing->mount_count; i++) {
         if (routing->mounts[i].generation != NULL)
@@ -202,12 +217,12 @@ static struct routing *routing_of(struct config *config)
     routing->mounts = mounts;
     routing->mount_count = config->mount_count;
     routing->made = clock_wall();
-    LIST_INSERT_HEAD(&living, routing, living);
     atomic_init(&routing->references, 1);
     for (unsigned i = 0; i < config->mount_count; i++) {
         mounts[i].config = &config->mounts[i];
         mounts[i].routing = routing;
     }
+    note_living(routing, true);
     return routing;
 }
 

@@ -62,7 +62,7 @@ struct routing {
     atomic_uint references;
     struct routing *next_idle;
     uint64_t made;              /* when, by clock_wall */
-    LIST_ENTRY(routing) living; /* main thread */
+    LIST_ENTRY(routing) living; /* see routing_each */
 };
 
 const char *drop_name(enum drop drop);
@@ -83,7 +83,8 @@ void routing_unref(struct routing *routing);          /* any thread */
 void routing_tell(const struct routing *routing);
 /* Frees the routings nobody uses; main thread, never inside a callback. Gives how many went. */
 unsigned routing_reap(void);
-/* Each routing that is not freed yet, the newest first. Main thread. */
+/* Each routing that is not freed yet, the newest first. One that is being made has its counters,
+ * and no more, for others to look at. Any thread. */
 void routing_each(void (*look)(void *context, const struct routing *routing), void *context);
 /* Is told, on whichever thread, that there is something to reap. Set before any routing is made. */
 void routing_on_idle(void (*wake)(void *context), void *context);
