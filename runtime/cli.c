@@ -10,6 +10,7 @@
 #include "loop/loop.h"
 #include "plugin/consumer.h"
 #include "reload.h"
+#include "remote.h"
 #include "run.h"
 #include "server/http.h"
 #include "wire/uri.h"
@@ -23,6 +24,9 @@ static const struct cli_command commands[] = {
      cli_check},
     {"routes", "[-c FILE] [--defaults] [PATH]",
      "prints the routing table; or which mount takes PATH, and its parameters", "cda", cli_routes},
+    {"reload", "[-c FILE] [--json]",
+     "has the running server load what has changed, and says what came of it", "cj", remote_reload},
+    {"status", "[-c FILE] [--json]", "says how the running server is", "cj", remote_status},
     {"help", "[COMMAND]", "says what there is to say about the commands", "a", cli_help},
     {"--version", "", "prints the version", "", cli_version},
 };
@@ -133,6 +137,8 @@ static bool take_option(struct cli *cli, char **argv, int *at)
         return !(cli->supervise = false);
     if (takes(cli, 'd') && slice_equal(name, SLICE("--defaults")) && equals == NULL)
         return (cli->defaults = true);
+    if (takes(cli, 'j') && slice_equal(name, SLICE("--json")) && equals == NULL)
+        return (cli->json = true);
     return false;
 }
 

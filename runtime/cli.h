@@ -21,6 +21,7 @@ struct cli {
     enum log_format log_format;
     bool supervise; /* not --no-supervise */
     bool defaults;  /* routes --defaults */
+    bool json;      /* reload and status --json */
 };
 
 struct cli_command {

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "control.h"
 #include "crash.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
@@ -42,6 +43,7 @@ struct process {
     struct plugin_cache *cache;
     struct server *server;
     struct reloader *reloader;
+    struct control *control; /* NULL: there is none */
     struct event *signals[3];
     struct loop_message reap, stopped;
     atomic_flag reap_posted;
@@ -258,6 +260,19 @@ static bool prepare_server(struct process *process, struct config *config, struc
     return done;
 }
 
+static void open_control(struct process *process)
+{
+    struct tell_process tells = {
+        .file = process->cli->file,
+        .started = clock_wall(),
+        .began = clock_now(),
+        .server = process->server,
+    };
+
+    process->control = control_open(&tells, process->reloader, process->server->config,
+                                    process->loop, process->timers);
+}
+
 static void announce(const struct process *process, const struct diag *diag)
 {
     const struct server *server = process->server;
@@ -313,6 +328,7 @@ static void end_server(struct process *process)
  */
 static void clean_up(struct process *process)
 {
+    control_close(process->control);
     if (process->server != NULL)
         end_server(process);
     if (process->cache != NULL) {
@@ -347,6 +363,7 @@ enum cli_status run_serve(const struct cli *cli)
                   prepare_cache(&process, config, &diag) && prepare_server(&process, config, &diag);
     config_unref(config);
     if (serves) {
+        open_control(&process);
         announce(&process, &diag);
         timer_set(process.timers, &process.watch, loop_now(process.loop) + WATCH_MS);
         loop_run(process.loop);

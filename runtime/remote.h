@@ -1,0 +1,12 @@
+/*
+ * remote: the commands that ask a running server: `sluice status` and `sluice reload`.
+ */
+#ifndef REMOTE_H
+#define REMOTE_H
+
+#include "cli.h"
+
+enum cli_status remote_status(const struct cli *cli);
+enum cli_status remote_reload(const struct cli *cli);
+
+#endif
