@@ -21,19 +21,22 @@
 #include "loop/loop.h"
 #include "loop/thread.h"
 #include "loop/timer.h"
-#include "plugin/probe.h"
 #include "reload_report.h"
 #include "server/handover.h"
 #include "server/pause.h"
 #include "server/server.h"
 
-enum { STOP_MS = 500 }; /* that a consumer's load may still take when the server stops */
+enum {
+    STOP_MS = 500, /* that a consumer's load may still take when the server stops */
+    LOOK_MS = 5,   /* between two looks whether all have moved */
+};
 
 enum stage {
     STAGE_IDLE,
     STAGE_OPENING, /* the loader opens what the file says */
     STAGE_PAUSING, /* running callbacks come to an end */
     STAGE_HANDING, /* nothing runs; the loader is in save and load */
+    STAGE_MOVING,  /* it is done; live connections move, and sockets are closed */
     STAGE_LATE,    /* it did not come back from there; that reload is over */
 };
 
@@ -57,7 +60,7 @@ struct reloader {
     struct routing *now, *next; /* references; NULL: there is none (yet) */
     struct diag diag;           /* the loader's while it works */
     struct handover handover;
-    struct timer deadline;
+    struct timer deadline, look;
     uint64_t began, opened, paused, resumed;
 
     /* The loader. */
@@ -93,7 +96,7 @@ struct plugin_cache *reload_cache(const struct config *config, struct diag *diag
         diag_add(diag, DIAG_ERROR, &config->source, config->cache_place,
                  fault.hint[0] ? fault.hint : NULL, "%s", fault.message);
     else
-        plugin_cache_probe_by(cache, own_program(), PROBE_DEADLINE_MS);
+        plugin_cache_probe_by(cache, own_program(), config->reload.probe);
     return cache;
 }
 
@@ -157,8 +160,10 @@ static void loader_run(struct reloader *reloader, void (*work)(struct reloader *
 
 static void begin(struct reloader *reloader);
 
+/* Whatever was prepared and is not served. */
 static void drop(struct reloader *reloader)
 {
+    server_take_back_listeners(reloader->server);
     routing_unref(reloader->next);
     routing_unref(reloader->now);
     reloader->next = reloader->now = NULL;
@@ -209,6 +214,18 @@ static void resume(struct reloader *reloader)
     pause_end(reloader->pause);
 }
 
+static void moving(struct loop *loop, struct timer *timer)
+{
+    (void)loop;
+    struct reloader *reloader =
+        (struct reloader *)((char *)timer - offsetof(struct reloader, look));
+
+    if (server_settled(reloader->server))
+        end(reloader, true);
+    else
+        timer_set(reloader->timers, timer, clock_now() + LOOK_MS);
+}
+
 static void hand_over(struct reloader *reloader)
 {
     handover_run(&reloader->handover);
@@ -230,8 +247,15 @@ static void handed_over(struct reloader *reloader)
                  "no memory");
         done = false;
     }
+    if (done)
+        server_switch_listeners(reloader->server);
     resume(reloader);
-    end(reloader, done);
+    if (!done) {
+        end(reloader, false);
+        return;
+    }
+    reloader->stage = STAGE_MOVING;
+    moving(reloader->loop, &reloader->look);
 }
 
 static uint32_t pause_of(const struct reloader *reloader)
@@ -325,6 +349,7 @@ static void open_next(struct reloader *reloader)
         return;
     if (diag->errors == 0)
         config_compare(reloader->server->config, config, diag);
+    plugin_cache_probe_by(reloader->server->cache, own_program(), config->reload.probe);
     reloader->next = routing_new(config, reloader->server->cache, reloader->now, diag);
     config_unref(config); /* the routing holds its own */
 }
@@ -335,7 +360,9 @@ static void opened(struct reloader *reloader)
     if (reloader->stopping) { /* all were told */
         drop(reloader);
         go_on(reloader);
-    } else if (reloader->next == NULL) {
+    } else if (reloader->next == NULL ||
+               !server_prepare_listeners(reloader->server, reloader->next->config,
+                                         &reloader->diag)) {
         end(reloader, false);
     } else {
         reloader->stage = STAGE_PAUSING;
@@ -406,6 +433,7 @@ struct reloader *reloader_new(struct server *server, struct loop *loop, const ch
                                   .ended = ended,
                                   .context = context,
                                   .deadline = {.run = too_late},
+                                  .look = {.run = moving},
                                   .done = {.run = loader_done}};
     reloader->waiting_end = &reloader->waiting;
     reloader->timers = timers_new(loop);
@@ -445,6 +473,12 @@ void reloader_stop(struct reloader *reloader)
     case STAGE_HANDING: /* save must not run beside callbacks: it has a moment to end */
         if (reloader->deadline.at > clock_now() + STOP_MS)
             timer_set(reloader->timers, &reloader->deadline, clock_now() + STOP_MS);
+        break;
+    case STAGE_MOVING: /* it is done */
+        timer_unset(reloader->timers, &reloader->look);
+        tell(reloader, true, &reloader->diag);
+        drop(reloader);
+        reloader->stage = STAGE_IDLE;
         break;
     case STAGE_IDLE:
     case STAGE_LATE:

@@ -196,37 +196,8 @@ static void warn_changed(const struct config *next, const struct directive *dire
              setting != NULL ? " " : "", setting != NULL ? setting : "");
 }
 
-static const struct listen_config *find_listen(const struct config *config, const char *address)
-{
-    for (unsigned i = 0; i < config->listen_count; i++)
-        if (strcmp(config->listens[i].address, address) == 0)
-            return &config->listens[i];
-    return NULL;
-}
-
-static void compare_listens(const struct config *now, const struct config *next, struct diag *diag)
-{
-    struct source nowhere = {.name = next->source.name};
-
-    for (unsigned i = 0; i < next->listen_count; i++) {
-        const struct listen_config *listen = &next->listens[i];
-        const struct listen_config *old = find_listen(now, listen->address);
-        const struct source *source = listen->place.size > 0 ? &next->source : &nowhere;
-
-        if (old == NULL || old->mode != listen->mode)
-            diag_add(diag, DIAG_WARNING, source, listen->place, NULL,
-                     "\"listen\" changed; it takes effect at the next restart");
-    }
-    for (unsigned i = 0; i < now->listen_count; i++)
-        if (find_listen(next, now->listens[i].address) == NULL)
-            diag_add(diag, DIAG_WARNING, &nowhere, (struct place){0, 0}, NULL,
-                     "\"listen %s\" is gone; it takes effect at the next restart",
-                     now->listens[i].address);
-}
-
 void config_compare(const struct config *now, const struct config *next, struct diag *diag)
 {
-    compare_listens(now, next, diag);
     for (const struct directive *d = directives; d->name != NULL; d++) {
         if (d->value != NULL && !d->live && !setting_equal(d->value, now, next))
             warn_changed(next, d, NULL, diag);

@@ -62,7 +62,8 @@ struct reload_config {
     bool stay;          /* move=off: live connections stay with the code they met */
     uint32_t drain;     /* until those that can't go on are closed (1012); 0: they never are */
     unsigned keep;      /* generations of a consumer at most; connections of older ones drain */
-    uint32_t pause;     /* of the file alone: how long running callbacks may take to end... */
+    uint32_t probe;     /* of the file alone: how long constructors may take, and check... */
+    uint32_t pause;     /* ...how long running callbacks may take to end... */
     uint32_t probation; /* ...and how long new code that crashes is taken back; 0: never */
 };
 

@@ -17,7 +17,7 @@ enum { RESTART = false, RELOAD = true };
  * is kept, what it means. */
 /* clang-format off */
 static const struct setting listen_settings[] = {
-    {"mode", SETTING_MODE, RESTART, "0660", "0", "0777", NULL, AT(struct listen_config, mode),
+    {"mode", SETTING_MODE, RELOAD, "0660", "0", "0777", NULL, AT(struct listen_config, mode),
      "who may connect to a unix: socket"},
     {.name = NULL},
 };
@@ -136,6 +136,8 @@ static const struct setting reload_settings[] = {
      "generations of a consumer that live connections may run in; those of older ones drain"},
     {"pause", SETTING_TIME, RELOAD, "1s", "10ms", "1m", NULL, AT(struct reload_config, pause),
      "how long a reload waits for running callbacks before it is refused"},
+    {"probe", SETTING_TIME, RELOAD, "5s", "100ms", "10m", NULL, AT(struct reload_config, probe),
+     "how long a consumer's constructors may take, and its check, where they are tried first"},
     {"probation", SETTING_TIME, RELOAD, "10s", "100ms", "1h", "off",
      AT(struct reload_config, probation),
      "new code that crashes within this time is taken back"},
@@ -168,7 +170,7 @@ static const struct setting http_settings[] = {
 };
 
 const struct directive directives[] = {
-    {.name = "listen", .where = IN_FILE, .least = 1, .most = 1, .words = "an address",
+    {.name = "listen", .where = IN_FILE, .live = true, .least = 1, .most = 1, .words = "an address",
      .usage = "listen IP:PORT, listen [IPV6]:PORT, listen *:PORT or listen unix:PATH",
      .standard = "127.0.0.1:8000", .noun = "listen setting", .settings = listen_settings,
      .apply = listen_apply,

@@ -71,10 +71,15 @@ static void refuse_in_mount(struct parser *parser, const struct line *line, cons
 /* What is of the whole file needs no mount below it. */
 void mount_apply_reload(struct parser *parser, const struct line *line)
 {
+    static const char *const whole[] = {"probe", "pause", "probation"};
+    bool any = false;
+
     line_store(line, in_mount(parser) ? &parser->mount->reload : &parser->reload);
-    refuse_in_mount(parser, line, "pause");
-    refuse_in_mount(parser, line, "probation");
-    if (line_given(line, "pause") == NULL && line_given(line, "probation") == NULL)
+    for (unsigned i = 0; i < sizeof whole / sizeof *whole; i++) {
+        refuse_in_mount(parser, line, whole[i]);
+        any = any || line_given(line, whole[i]) != NULL;
+    }
+    if (!any)
         note_default(parser, line);
 }
 

@@ -16,8 +16,6 @@
 
 #include "plugin/fault.h"
 
-#define PROBE_DEADLINE_MS 5000 /* where nothing else was said */
-
 /* How it is done. Of the plugin cache. */
 struct probe {
     const char *program;  /* what to execute */

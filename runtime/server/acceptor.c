@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <event2/event_struct.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -25,6 +26,7 @@ enum {
     ACCEPT_MOST = 256,      /* taken in a turn, so that those already here are served too */
     PAUSE_MS = 100,         /* without a descriptor left, until the next try */
     EPISODE_MS = 10 * 1000, /* without such a lack: the next one is told again */
+    LINGER_MS = 100,        /* for those who had begun to connect when the address went */
 };
 
 union peer {
@@ -75,8 +77,11 @@ static void refuse_beyond(struct worker *worker, int fd, enum limit limit, unsig
 struct acceptor {
     struct acceptor *next;
     struct worker *worker;
-    struct event *event;
+    struct listener *listener; /* a reference */
+    struct event event;
     struct timer resume; /* of a pause */
+    struct timer linger; /* until it goes, too: */
+    bool retired;        /* its address is gone */
     int fd;
     bool is_unix;
 };
@@ -124,9 +129,9 @@ static void acceptor_pause(struct acceptor *acceptor, int error)
         log_write(LOG_ERROR, "listener.paused", LOG_STR("why", strerror(error)),
                   LOG_INT("connections", atomic_load(&worker->server->open)));
     worker->lacked_at = now;
-    event_del(acceptor->event);
+    event_del(&acceptor->event);
     if (!timer_set(worker->timers, &acceptor->resume, now + PAUSE_MS))
-        event_add(acceptor->event, NULL);
+        event_add(&acceptor->event, NULL);
 }
 
 /* The pause is over; or, where the kernel has no memory to wait at one socket more, goes on. */
@@ -134,7 +139,7 @@ static void acceptor_wait(struct acceptor *acceptor)
 {
     struct worker *worker = acceptor->worker;
 
-    if (event_add(acceptor->event, NULL) != 0)
+    if (event_add(&acceptor->event, NULL) != 0)
         timer_set(worker->timers, &acceptor->resume, loop_now(worker->loop) + PAUSE_MS);
 }
 
@@ -186,8 +191,9 @@ static bool accept_failed(struct acceptor *acceptor, int error)
     }
 }
 
-/* `waited`: a pause has passed, so who is without a descriptor still is told. */
-static void accept_all(struct acceptor *acceptor, bool waited)
+/* `waited`: a pause has passed, so who is without a descriptor still is told. False: there may be
+ * more. */
+static bool accept_all(struct acceptor *acceptor, bool waited)
 {
     for (unsigned taken = 0; taken < ACCEPT_MOST; taken++) {
         union peer peer;
@@ -200,8 +206,9 @@ static void accept_all(struct acceptor *acceptor, bool waited)
         else if (waited && (error == EMFILE || error == ENFILE))
             error = refuse_with_spare(acceptor);
         if (error != 0 && accept_failed(acceptor, error))
-            return;
+            return true;
     }
+    return false;
 }
 
 static void acceptor_event(evutil_socket_t fd, short what, void *context)
@@ -232,45 +239,178 @@ void acceptor_wake(struct worker *worker)
     }
 }
 
-/* ---- Beginning and end ---------------------------------------------------------------------- */
+/* ---- Changing ------------------------------------------------------------------------------- */
 
-static bool acceptor_add(struct worker *worker, int fd, bool is_unix)
+/* For one worker: the main thread's until it is posted. */
+struct acceptor_change {
+    struct loop_message message; /* first */
+    struct worker *worker;
+    struct acceptor *fresh;
+    unsigned kept_count;
+    const struct listener *kept[]; /* only compared with */
+};
+
+static void acceptor_free(struct acceptor *acceptor)
+{
+    listener_unref(acceptor->listener);
+    mem_free(acceptor);
+}
+
+/* It begins, as far as the kernel has memory; else a moment later. */
+static void acceptor_start(struct acceptor *acceptor)
+{
+    struct worker *worker = acceptor->worker;
+
+    acceptor->next = worker->acceptors;
+    worker->acceptors = acceptor;
+    event_assign(&acceptor->event, loop_base(worker->loop), acceptor->fd, EV_READ | EV_PERSIST,
+                 acceptor_event, acceptor);
+    acceptor_wait(acceptor);
+}
+
+static void acceptor_stop(struct acceptor *acceptor)
+{
+    struct worker *worker = acceptor->worker;
+    struct acceptor **place = &worker->acceptors;
+
+    while (*place != acceptor)
+        place = &(*place)->next;
+    *place = acceptor->next;
+    timer_unset(worker->timers, &acceptor->resume);
+    timer_unset(worker->timers, &acceptor->linger);
+    event_del(&acceptor->event);
+}
+
+/* Closes the socket, if it was the last one at it. */
+static void acceptor_let_go(struct acceptor *acceptor)
+{
+    struct server *server = acceptor->worker->server;
+    bool retired = acceptor->retired;
+
+    acceptor_stop(acceptor);
+    acceptor_free(acceptor);
+    if (retired)
+        atomic_fetch_sub(&server->retiring, 1);
+}
+
+/* Those who wait are taken; where there is no descriptor for them, a moment later. */
+static void acceptor_linger(struct loop *loop, struct timer *timer)
+{
+    struct acceptor *acceptor =
+        (struct acceptor *)((char *)timer - offsetof(struct acceptor, linger));
+
+    while (!accept_all(acceptor, false))
+        continue;
+    if (acceptor->resume.place != 0 &&
+        timer_set(acceptor->worker->timers, timer, loop_now(loop) + LINGER_MS))
+        return;
+    acceptor_let_go(acceptor);
+}
+
+static void acceptor_retire(struct acceptor *acceptor)
+{
+    struct worker *worker = acceptor->worker;
+
+    acceptor->retired = true;
+    acceptor->linger.run = acceptor_linger;
+    if (!timer_set(worker->timers, &acceptor->linger, loop_now(worker->loop) + LINGER_MS))
+        acceptor_linger(worker->loop, &acceptor->linger);
+}
+
+static bool keeps(const struct acceptor_change *change, const struct acceptor *acceptor)
+{
+    for (unsigned i = 0; i < change->kept_count; i++)
+        if (change->kept[i] == acceptor->listener)
+            return true;
+    return false;
+}
+
+void acceptor_begin(struct worker *worker, struct acceptor_change *change)
+{
+    struct acceptor *acceptor, *next;
+
+    for (acceptor = worker->acceptors; acceptor != NULL; acceptor = next) {
+        next = acceptor->next;
+        if (!acceptor->retired && !keeps(change, acceptor))
+            acceptor_retire(acceptor);
+    }
+    while ((acceptor = change->fresh) != NULL && !worker->stopping) {
+        change->fresh = acceptor->next;
+        acceptor_start(acceptor);
+    }
+    acceptor_change_free(change);
+}
+
+static void change_run(struct loop *loop, struct loop_message *message)
+{
+    if (loop_over(loop))
+        acceptor_change_free((struct acceptor_change *)message);
+    else
+        acceptor_begin(loop_data(loop), (struct acceptor_change *)message);
+}
+
+static bool change_add(struct acceptor_change *change, struct listener *listener)
 {
     struct acceptor *acceptor = mem_zalloc(sizeof *acceptor);
 
     if (acceptor == NULL)
         return false;
-    *acceptor = (struct acceptor){.next = worker->acceptors,
-                                  .worker = worker,
-                                  .fd = fd,
-                                  .is_unix = is_unix,
+    *acceptor = (struct acceptor){.next = change->fresh,
+                                  .worker = change->worker,
+                                  .listener = listener_ref(listener),
+                                  .fd = listener_socket(listener, loop_index(change->worker->loop)),
+                                  .is_unix = listener_is_unix(listener),
                                   .resume = {.run = acceptor_resume}};
-    acceptor->event =
-        event_new(loop_base(worker->loop), fd, EV_READ | EV_PERSIST, acceptor_event, acceptor);
-    if (acceptor->event == NULL || event_add(acceptor->event, NULL) != 0) {
-        if (acceptor->event != NULL)
-            event_free(acceptor->event);
-        mem_free(acceptor);
-        return false;
-    }
-    worker->acceptors = acceptor;
+    change->fresh = acceptor;
     return true;
 }
+
+struct acceptor_change *acceptor_change_new(struct worker *worker,
+                                            const struct listeners *listeners,
+                                            const struct listeners *now)
+{
+    unsigned count = listeners_count(listeners);
+    struct acceptor_change *change = mem_zalloc(sizeof *change + count * sizeof change->kept[0]);
+
+    if (change == NULL)
+        return NULL;
+    change->message.run = change_run;
+    change->worker = worker;
+    for (unsigned i = 0; i < count; i++) {
+        struct listener *listener = listeners_get(listeners, i);
+
+        change->kept[change->kept_count++] = listener;
+        if (now != NULL && listeners_hold(now, listener))
+            continue;
+        if (!change_add(change, listener)) {
+            acceptor_change_free(change);
+            return NULL;
+        }
+    }
+    return change;
+}
+
+void acceptor_change_free(struct acceptor_change *change)
+{
+    struct acceptor *acceptor;
+
+    while (change != NULL && (acceptor = change->fresh) != NULL) {
+        change->fresh = acceptor->next;
+        acceptor_free(acceptor);
+    }
+    mem_free(change);
+}
+
+void acceptor_change_post(struct acceptor_change *change)
+{
+    loop_post(change->worker->loop, &change->message);
+}
+
+/* ---- Beginning and end ---------------------------------------------------------------------- */
 
 void acceptor_prepare(struct worker *worker)
 {
     spare_make(worker);
-}
-
-bool acceptor_begin(struct worker *worker, struct listeners *listeners)
-{
-    for (unsigned i = 0; i < listeners_count(listeners); i++) {
-        int fd = listeners_socket(listeners, i, loop_index(worker->loop));
-
-        if (!acceptor_add(worker, fd, listeners_is_unix(listeners, i)))
-            return false;
-    }
-    return true;
 }
 
 void acceptor_end(struct worker *worker)
@@ -278,11 +418,8 @@ void acceptor_end(struct worker *worker)
     while (worker->acceptors != NULL) {
         struct acceptor *acceptor = worker->acceptors;
 
-        worker->acceptors = acceptor->next;
-        timer_unset(worker->timers, &acceptor->resume);
-        event_free(acceptor->event);
         shutdown(acceptor->fd, SHUT_RDWR); /* who comes now is refused, and not left to wait */
-        mem_free(acceptor);
+        acceptor_let_go(acceptor);
     }
     if (worker->spare >= 0)
         close(worker->spare);

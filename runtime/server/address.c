@@ -140,6 +140,11 @@ void address_text(const struct sockaddr *peer, char text[ADDRESS_TEXT_SIZE])
     } else {
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
 
+        if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) { /* it came to "*" */
+            inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], host, sizeof host);
+            snprintf(text, ADDRESS_TEXT_SIZE, "%s:%u", host, ntohs(v6->sin6_port));
+            return;
+        }
         inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
         snprintf(text, ADDRESS_TEXT_SIZE, "[%s]:%u", host, ntohs(v6->sin6_port));
     }

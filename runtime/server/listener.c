@@ -8,8 +8,10 @@
 #include "server/listener.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,27 +19,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "server/address.h"
 
 enum {
     BACKLOG = 4096, /* connections the kernel completes ahead: a short queue stalls clients */
     TEXT_SIZE = 160,
-};
-
-/* An address of routing.conf, and its sockets. */
-struct listener {
-    char text[TEXT_SIZE];  /* for people */
-    const char *unix_path; /* the config's own; NULL for TCP */
-    int *fds;              /* one for each worker; of a Unix socket, all the same */
-};
-
-/* Owned by the server. */
-struct listeners {
-    struct config *config; /* a reference */
-    unsigned worker_count;
-    unsigned count;
-    struct listener *list;
+    NAME_SIZE = TEXT_SIZE + 16, /* an address, and a loop's number */
 };
 
 union any_address {
@@ -48,19 +37,49 @@ union any_address {
     struct sockaddr_storage room;
 };
 
-static int socket_bind(const union any_address *address, socklen_t size, bool shared)
+struct target {
+    union any_address address;
+    socklen_t size;
+    bool every; /* "*": of IPv4, too, where "::" is of IPv6 alone */
+};
+
+/* The main thread's, but for its references. */
+struct listener {
+    atomic_uint references;  /* of lists and acceptors */
+    char text[TEXT_SIZE];    /* for people */
+    char address[TEXT_SIZE]; /* as it is written: what it is kept by */
+    struct target target;    /* as routing.conf says it: a port may be 0 */
+    bool is_unix;
+    bool named;  /* it has a name, which goes with it */
+    mode_t mode; /* of the name */
+    unsigned count;
+    int fds[]; /* one for each worker; of a Unix socket, all the same */
+};
+
+struct entry {
+    struct listener *listener; /* a reference */
+    mode_t mode;               /* that it is to have */
+};
+
+struct listeners {
+    unsigned count;
+    struct entry list[];
+};
+
+static int socket_bind(const struct target *target, bool shared)
 {
-    int on = 1;
-    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const struct sockaddr *address = &target->address.any;
+    int on = 1, alone = !target->every;
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (shared)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    if (address->any.sa_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    if (bind(fd, &address->any, size) == 0)
+    if (address->sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &alone, sizeof alone);
+    if (bind(fd, address, target->size) == 0)
         return fd;
     int error = errno;
     close(fd);
@@ -68,172 +87,418 @@ static int socket_bind(const union any_address *address, socklen_t size, bool sh
     return -1;
 }
 
-/* ---- TCP ------------------------------------------------------------------------------------ */
+/* ---- Sockets that outlive the process ------------------------------------------------------- */
 
-/* SO_REUSEPORT would let a second server share the port in silence, each getting half of the
- * clients. So the address is first bound as if it were for one alone. */
-static bool address_is_free(union any_address *address, socklen_t size)
+static const struct listener_keeper *keeper;
+
+void listeners_keep_by(const struct listener_keeper *by)
 {
-    int fd = socket_bind(address, size, false);
-
-    if (fd < 0)
-        return false;
-    getsockname(fd, &address->any, &size); /* a port of 0 becomes the one that was chosen */
-    close(fd);
-    return true;
+    keeper = by;
 }
 
-static bool resolve(const struct listen_config *config, union any_address *address, socklen_t *size)
+/* Of a Unix socket, which is one for all workers, by its address alone. */
+static void name_kept(const struct listener *listener, unsigned worker, char name[NAME_SIZE])
 {
-    const char *host = strcmp(config->host, "*") == 0 ? "::" : config->host;
+    if (listener->is_unix)
+        snprintf(name, NAME_SIZE, "%s", listener->address);
+    else
+        snprintf(name, NAME_SIZE, "%s#%u", listener->address, worker);
+}
+
+static int take_kept(const struct listener *listener, unsigned worker)
+{
+    char name[NAME_SIZE];
+
+    name_kept(listener, worker, name);
+    return keeper != NULL ? keeper->take(name) : -1;
+}
+
+static void keep(const struct listener *listener, unsigned worker)
+{
+    char name[NAME_SIZE];
+
+    name_kept(listener, worker, name);
+    if (keeper != NULL)
+        keeper->keep(name, listener->fds[worker]);
+}
+
+static void forget(const struct listener *listener, unsigned worker)
+{
+    char name[NAME_SIZE];
+
+    name_kept(listener, worker, name);
+    if (keeper != NULL)
+        keeper->forget(name);
+}
+
+/* ---- TCP ------------------------------------------------------------------------------------ */
+
+static bool resolve(const char *host, uint16_t number, struct target *target)
+{
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
     char port[8];
 
-    snprintf(port, sizeof port, "%u", config->port);
+    snprintf(port, sizeof port, "%u", number);
     if (getaddrinfo(host, port, &hints, &found) != 0) {
         errno = EADDRNOTAVAIL;
         return false;
     }
-    memcpy(address, found->ai_addr, found->ai_addrlen);
-    *size = found->ai_addrlen;
+    memcpy(&target->address, found->ai_addr, found->ai_addrlen);
+    target->size = found->ai_addrlen;
     freeaddrinfo(found);
     return true;
 }
 
-static void describe_tcp(struct listener *listener, const union any_address *bound)
+static bool has_v6(void)
 {
-    char text[ADDRESS_TEXT_SIZE];
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    address_text(&bound->any, text);
-    snprintf(listener->text, sizeof listener->text, "http://%s", text);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
 }
 
-static bool open_tcp(const struct listen_config *config, struct listener *listener, unsigned count)
+static bool target_of_tcp(const struct listen_config *config, struct target *target)
 {
-    union any_address bound = {.any = {0}};
-    socklen_t size;
+    if (strcmp(config->host, "*") != 0)
+        return resolve(config->host, config->port, target);
+    target->every = has_v6();
+    return resolve(target->every ? "::" : "0.0.0.0", config->port, target);
+}
 
-    if (!resolve(config, &bound, &size) || !address_is_free(&bound, size))
+/* SO_REUSEPORT would let a second server share the port in silence, each getting half of the
+ * clients. So the address is first bound as if it were for one alone. */
+static bool is_free(struct target *target)
+{
+    int fd = socket_bind(target, false);
+
+    if (fd < 0)
         return false;
-    for (unsigned i = 0; i < count; i++) {
-        listener->fds[i] = socket_bind(&bound, size, true);
+    /* A port of 0 becomes the one that was chosen. */
+    getsockname(fd, &target->address.any, &target->size);
+    close(fd);
+    return true;
+}
+
+/* Where sockets are to be bound to. One that is kept says so itself: a port that was chosen stays,
+ * and it is in use by us. `ours`: sockets of this server are at that port, which may be what is in
+ * the way: those of 127.0.0.1:8000 that are to become 0.0.0.0:8000, say. */
+static bool find_place(const struct listener *listener, bool ours, struct target *bound)
+{
+    *bound = listener->target;
+    if (listener->fds[0] < 0)
+        return is_free(bound) || (ours && errno == EADDRINUSE);
+    bound->size = sizeof bound->address;
+    return getsockname(listener->fds[0], &bound->address.any, &bound->size) == 0;
+}
+
+static bool open_tcp(struct listener *listener, bool ours)
+{
+    struct target bound;
+    char text[ADDRESS_TEXT_SIZE];
+
+    for (unsigned i = 0; i < listener->count; i++)
+        listener->fds[i] = take_kept(listener, i);
+    if (!find_place(listener, ours, &bound))
+        return false;
+    for (unsigned i = 0; i < listener->count; i++) {
+        if (listener->fds[i] < 0)
+            listener->fds[i] = socket_bind(&bound, true);
         if (listener->fds[i] < 0 || listen(listener->fds[i], BACKLOG) != 0)
             return false;
+        keep(listener, i);
     }
-    describe_tcp(listener, &bound);
+    address_text(&bound.address.any, text);
+    snprintf(listener->text, sizeof listener->text, "http://%s", text);
     return true;
+}
+
+/* Whoever begins to connect gets no answer any more, for SYNs are thrown away; who has begun is let
+ * in. To close the socket instead would reset those who were let in and not accepted yet. */
+static void close_to_newcomers(const struct listener *listener)
+{
+    struct sock_filter drop_syn[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13), /* the flags of the TCP header */
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    struct sock_fprog program = {sizeof drop_syn / sizeof *drop_syn, drop_syn};
+
+    for (unsigned i = 0; i < listener->count; i++)
+        setsockopt(listener->fds[i], SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
 /* ---- Unix sockets --------------------------------------------------------------------------- */
 
+static bool is_socket(const char *path)
+{
+    struct stat status;
+
+    return lstat(path, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
 /* A name left by a server that died is removed; one that answers is in use. */
-static bool remove_stale(const union any_address *address)
+static bool remove_stale(const struct target *target)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return false;
-    int result = connect(fd, &address->any, sizeof address->un);
+    int result = connect(fd, &target->address.any, target->size);
     int error = errno;
     close(fd);
     if (result == 0) {
         errno = EADDRINUSE;
         return false;
     }
-    struct stat status;
-    bool is_socket = lstat(address->un.sun_path, &status) == 0 && S_ISSOCK(status.st_mode);
-    if (error == ECONNREFUSED && is_socket)
-        unlink(address->un.sun_path);
+    if (error == ECONNREFUSED && is_socket(target->address.un.sun_path))
+        unlink(target->address.un.sun_path);
     return true;
 }
 
-static bool open_unix(const struct listen_config *config, struct listener *listener, unsigned count)
+static bool target_of_unix(const struct listen_config *config, struct target *target)
 {
-    union any_address name = {.un = {.sun_family = AF_UNIX}};
+    struct sockaddr_un *name = &target->address.un;
 
-    if (strlen(config->unix_path) >= sizeof name.un.sun_path) {
+    if (strlen(config->unix_path) >= sizeof name->sun_path) {
         errno = ENAMETOOLONG;
         return false;
     }
-    strcpy(name.un.sun_path, config->unix_path);
-    if (!remove_stale(&name))
-        return false;
-    mode_t before = umask(0777); /* nobody gets in before its mode is set */
-    int fd = socket_bind(&name, sizeof name.un, false);
-    umask(before);
-    for (unsigned i = 0; i < count; i++)
-        listener->fds[i] = fd;
-    if (fd < 0)
-        return false;
-    listener->unix_path = config->unix_path;
-    snprintf(listener->text, sizeof listener->text, "unix:%s", config->unix_path);
-    return chmod(config->unix_path, config->mode) == 0 && listen(fd, BACKLOG) == 0;
+    name->sun_family = AF_UNIX;
+    strcpy(name->sun_path, config->unix_path);
+    target->size = sizeof *name;
+    return true;
 }
 
-/* ---- All of them ---------------------------------------------------------------------------- */
-
-static void listener_close(struct listener *listener, unsigned count)
+static const char *name_of(const struct listener *listener)
 {
-    for (unsigned i = 0; listener->fds != NULL && i < count; i++) {
-        bool shared = listener->unix_path != NULL && i > 0;
+    return listener->target.address.un.sun_path;
+}
+
+static int bind_unix(const struct target *target)
+{
+    if (!remove_stale(target))
+        return -1;
+    mode_t before = umask(0777); /* nobody gets in before its mode is set */
+    int fd = socket_bind(target, false);
+    umask(before);
+    return fd;
+}
+
+static bool open_unix(struct listener *listener)
+{
+    int fd = take_kept(listener, 0);
+
+    if (fd >= 0 && !is_socket(name_of(listener))) { /* nobody finds it any more */
+        close(fd);
+        fd = -1;
+    }
+    if (fd < 0)
+        fd = bind_unix(&listener->target);
+    for (unsigned i = 0; i < listener->count; i++)
+        listener->fds[i] = fd;
+    listener->named = fd >= 0;
+    snprintf(listener->text, sizeof listener->text, "unix:%s", name_of(listener));
+    if (fd < 0 || chmod(name_of(listener), listener->mode) != 0 || listen(fd, BACKLOG) != 0)
+        return false;
+    keep(listener, 0);
+    return true;
+}
+
+/* ---- One of them ---------------------------------------------------------------------------- */
+
+/* Nobody is to find it any more. */
+static void retire(struct listener *listener)
+{
+    for (unsigned i = 0; i < listener->count; i++)
+        if (listener->fds[i] >= 0 && (i == 0 || !listener->is_unix))
+            forget(listener, i);
+    if (listener->named)
+        unlink(name_of(listener));
+    listener->named = false;
+}
+
+struct listener *listener_ref(struct listener *listener)
+{
+    atomic_fetch_add(&listener->references, 1);
+    return listener;
+}
+
+void listener_unref(struct listener *listener)
+{
+    if (listener == NULL || atomic_fetch_sub(&listener->references, 1) > 1)
+        return;
+    for (unsigned i = 0; i < listener->count; i++) {
+        bool shared = listener->is_unix && i > 0;
 
         if (listener->fds[i] >= 0 && !shared)
             close(listener->fds[i]);
     }
-    if (listener->unix_path != NULL)
-        unlink(listener->unix_path);
-    mem_free(listener->fds);
+    mem_free(listener);
 }
+
+static struct listener *listener_open(const struct target *target,
+                                      const struct listen_config *config, unsigned count, bool ours)
+{
+    struct listener *listener = mem_zalloc(sizeof *listener + count * sizeof listener->fds[0]);
+
+    if (listener == NULL) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    atomic_init(&listener->references, 1);
+    listener->target = *target;
+    listener->is_unix = config->unix_path != NULL;
+    snprintf(listener->address, sizeof listener->address, "%s", config->address);
+    listener->mode = config->mode;
+    listener->count = count;
+    for (unsigned i = 0; i < count; i++)
+        listener->fds[i] = -1;
+    if (listener->is_unix ? open_unix(listener) : open_tcp(listener, ours))
+        return listener;
+    int error = errno;
+    retire(listener);
+    listener_unref(listener);
+    errno = error;
+    return NULL;
+}
+
+int listener_socket(const struct listener *listener, unsigned worker)
+{
+    return listener->fds[worker];
+}
+
+bool listener_is_unix(const struct listener *listener)
+{
+    return listener->is_unix;
+}
+
+/* ---- All of them ---------------------------------------------------------------------------- */
 
 void listeners_close(struct listeners *listeners)
 {
     if (listeners == NULL)
         return;
-    for (unsigned i = 0; i < listeners->count; i++)
-        listener_close(&listeners->list[i], listeners->worker_count);
-    config_unref(listeners->config);
-    mem_free(listeners->list);
+    for (unsigned i = 0; i < listeners->count; i++) {
+        struct listener *listener = listeners->list[i].listener;
+
+        if (atomic_load(&listener->references) == 1) /* no acceptor has it */
+            retire(listener);
+        listener_unref(listener);
+    }
     mem_free(listeners);
 }
 
-static bool listener_open(const struct listen_config *config, struct listener *listener,
-                          unsigned count)
+static bool same_target(const struct target *a, const struct target *b)
 {
-    listener->fds = mem_alloc(count * sizeof *listener->fds);
-    if (listener->fds == NULL) {
-        errno = ENOMEM;
-        return false;
-    }
-    for (unsigned i = 0; i < count; i++)
-        listener->fds[i] = -1;
-    return config->unix_path != NULL ? open_unix(config, listener, count)
-                                     : open_tcp(config, listener, count);
+    return a->size == b->size && a->every == b->every &&
+           memcmp(&a->address, &b->address, a->size) == 0;
 }
 
-struct listeners *listeners_open(const struct config *config, unsigned count, struct diag *diag)
+/* The one that `now` has for this target; NULL: none that is not in `next` already, since each port
+ * of 0 is another one. */
+static struct listener *find(const struct listeners *now, const struct listeners *next,
+                             const struct target *target)
 {
-    struct listeners *listeners = mem_zalloc(sizeof *listeners);
-    struct listener *list = mem_zalloc((config->listen_count + 1) * sizeof *list);
+    for (unsigned i = 0; now != NULL && i < now->count; i++) {
+        struct listener *listener = now->list[i].listener;
 
-    if (listeners == NULL || list == NULL) {
-        mem_free(listeners);
-        mem_free(list);
+        if (same_target(&listener->target, target) && !listeners_hold(next, listener))
+            return listener;
+    }
+    return NULL;
+}
+
+/* 0: any, or none. */
+static in_port_t port_of(const struct target *target)
+{
+    if (target->address.any.sa_family == AF_INET)
+        return target->address.v4.sin_port;
+    return target->address.any.sa_family == AF_INET6 ? target->address.v6.sin6_port : 0;
+}
+
+static bool has_port(const struct listeners *now, in_port_t port)
+{
+    for (unsigned i = 0; now != NULL && port != 0 && i < now->count; i++)
+        if (port_of(&now->list[i].listener->target) == port)
+            return true;
+    return false;
+}
+
+static struct listener *find_or_open(const struct listeners *now, const struct listeners *next,
+                                     const struct listen_config *config, unsigned count)
+{
+    struct target target = {.size = 0};
+    bool known = config->unix_path != NULL ? target_of_unix(config, &target)
+                                           : target_of_tcp(config, &target);
+    struct listener *listener = known ? find(now, next, &target) : NULL;
+
+    if (listener != NULL)
+        return listener_ref(listener);
+    return known ? listener_open(&target, config, count, has_port(now, port_of(&target))) : NULL;
+}
+
+struct listeners *listeners_open(const struct config *config, unsigned count,
+                                 const struct listeners *now, struct diag *diag)
+{
+    struct listeners *listeners =
+        mem_zalloc(sizeof *listeners + config->listen_count * sizeof listeners->list[0]);
+    bool done = listeners != NULL;
+
+    if (listeners == NULL)
         diag_add(diag, DIAG_ERROR, &config->source, (struct place){0}, NULL, "no memory");
-        return NULL;
-    }
-    *listeners =
-        (struct listeners){config_ref((struct config *)config), count, config->listen_count, list};
-    for (unsigned i = 0; i < config->listen_count; i++) {
+    for (unsigned i = 0; listeners != NULL && i < config->listen_count; i++) {
         const struct listen_config *one = &config->listens[i];
+        struct listener *listener = find_or_open(now, listeners, one, count);
 
-        if (!listener_open(one, &list[i], count))
-            diag_add(diag, DIAG_ERROR, &config->source, one->place, NULL,
-                     "cannot listen on \"%s\": %s", one->address, strerror(errno));
+        if (listener != NULL) {
+            listeners->list[listeners->count++] = (struct entry){listener, one->mode};
+            continue;
+        }
+        diag_add(diag, DIAG_ERROR, &config->source, one->place, NULL, "cannot listen on \"%s\": %s",
+                 one->address, strerror(errno));
+        done = false;
     }
-    if (diag->errors == 0)
+    if (done)
         return listeners;
     listeners_close(listeners);
     return NULL;
+}
+
+static void change_mode(struct listener *listener, mode_t mode)
+{
+    if (!listener->is_unix || listener->mode == mode)
+        return;
+    if (chmod(name_of(listener), mode) != 0)
+        log_write(LOG_ERROR, "listener.mode", LOG_STR("address", listener->text),
+                  LOG_STR("why", strerror(errno)));
+    listener->mode = mode;
+}
+
+unsigned listeners_replace(const struct listeners *listeners, const struct listeners *now)
+{
+    unsigned gone = 0;
+
+    for (unsigned i = 0; i < listeners->count; i++) {
+        struct listener *listener = listeners->list[i].listener;
+
+        change_mode(listener, listeners->list[i].mode);
+        if (!listeners_hold(now, listener))
+            log_write(LOG_INFO, "listener.opened", LOG_STR("address", listener->text));
+    }
+    for (unsigned i = 0; i < now->count; i++) {
+        struct listener *listener = now->list[i].listener;
+
+        if (listeners_hold(listeners, listener))
+            continue;
+        gone++;
+        log_write(LOG_INFO, "listener.closed", LOG_STR("address", listener->text));
+        retire(listener);
+        if (!listener->is_unix)
+            close_to_newcomers(listener);
+    }
+    return gone;
 }
 
 unsigned listeners_count(const struct listeners *listeners)
@@ -243,15 +508,18 @@ unsigned listeners_count(const struct listeners *listeners)
 
 const char *listeners_address(const struct listeners *listeners, unsigned index)
 {
-    return listeners->list[index].text;
+    return listeners->list[index].listener->text;
 }
 
-int listeners_socket(const struct listeners *listeners, unsigned index, unsigned worker)
+struct listener *listeners_get(const struct listeners *listeners, unsigned index)
 {
-    return listeners->list[index].fds[worker];
+    return listeners->list[index].listener;
 }
 
-bool listeners_is_unix(const struct listeners *listeners, unsigned index)
+bool listeners_hold(const struct listeners *listeners, const struct listener *listener)
 {
-    return listeners->list[index].unix_path != NULL;
+    for (unsigned i = 0; i < listeners->count; i++)
+        if (listeners->list[i].listener == listener)
+            return true;
+    return false;
 }

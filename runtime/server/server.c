@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "layer/local.h"
 #include "loop/jobs.h"
+#include "server/acceptor.h"
 #include "server/fanout.h"
 #include "server/listener.h"
 
@@ -56,7 +57,8 @@ static bool make_workers(struct server *server, unsigned count)
 {
     server->workers = mem_zalloc(count * sizeof(struct worker *));
     server->loops = mem_zalloc(count * sizeof(struct loop *));
-    if (server->workers == NULL || server->loops == NULL)
+    server->changes = mem_zalloc(count * sizeof(struct acceptor_change *));
+    if (server->workers == NULL || server->loops == NULL || server->changes == NULL)
         return false;
     for (; server->worker_count < count; server->worker_count++) {
         struct worker *worker = worker_new(server, server->worker_count, server->routing);
@@ -93,7 +95,7 @@ struct server *server_new(struct plugin_cache *cache, struct routing *routing, s
         server->config = config_ref(routing->config);
         server->connection_limit = connection_limit_of(config);
         if (make_parts(server, config)) {
-            server->listeners = listeners_open(config, server->worker_count, diag);
+            server->listeners = listeners_open(config, server->worker_count, NULL, diag);
             if (server->listeners != NULL)
                 return server;
         } else {
@@ -136,6 +138,54 @@ bool server_set_routing(struct server *server, struct routing *routing)
     routing_unref(server->routing);
     server->routing = routing_ref(routing);
     return true;
+}
+
+bool server_prepare_listeners(struct server *server, const struct config *config, struct diag *diag)
+{
+    bool done = true;
+
+    server->next_listeners = listeners_open(config, server->worker_count, server->listeners, diag);
+    if (server->next_listeners == NULL)
+        return false;
+    for (unsigned i = 0; i < server->worker_count && done; i++) {
+        server->changes[i] =
+            acceptor_change_new(server->workers[i], server->next_listeners, server->listeners);
+        done = server->changes[i] != NULL;
+    }
+    if (done)
+        return true;
+    diag_add(diag, DIAG_ERROR, &config->source, (struct place){0}, NULL, "no memory");
+    server_take_back_listeners(server);
+    return false;
+}
+
+void server_take_back_listeners(struct server *server)
+{
+    for (unsigned i = 0; server->next_listeners != NULL && i < server->worker_count; i++) {
+        acceptor_change_free(server->changes[i]);
+        server->changes[i] = NULL;
+    }
+    listeners_close(server->next_listeners);
+    server->next_listeners = NULL;
+}
+
+void server_switch_listeners(struct server *server)
+{
+    unsigned gone = listeners_replace(server->next_listeners, server->listeners);
+
+    atomic_fetch_add(&server->retiring, gone * server->worker_count);
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        acceptor_change_post(server->changes[i]);
+        server->changes[i] = NULL;
+    }
+    listeners_close(server->listeners); /* acceptors have references of their own */
+    server->listeners = server->next_listeners;
+    server->next_listeners = NULL;
+}
+
+bool server_settled(const struct server *server)
+{
+    return atomic_load(&server->retiring) == 0;
 }
 
 /* ---- Counting ------------------------------------------------------------------------------- */
@@ -240,6 +290,7 @@ bool server_free(struct server *server, unsigned patience)
         worker_free(server->workers[i]);
     if (server->layer != NULL)
         layer_free(server->layer);
+    server_take_back_listeners(server);
     listeners_close(server->listeners);
     limit_tell(&server->limits, NULL);
     address_table_free(server->addresses);
@@ -247,6 +298,7 @@ bool server_free(struct server *server, unsigned patience)
     config_unref(server->config);
     mem_free(server->workers);
     mem_free(server->loops);
+    mem_free(server->changes);
     mem_free(server);
     return true;
 }

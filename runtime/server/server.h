@@ -22,6 +22,9 @@ struct server {
     struct worker **workers;
     struct loop **loops; /* theirs, for the layer */
     struct listeners *listeners;
+    struct listeners *next_listeners; /* of a reload: opened, and not yet served... */
+    struct acceptor_change **changes; /* ...and what that is for each worker */
+    atomic_uint retiring;             /* sockets that are still to be closed, for a reload */
     unsigned connection_limit;
     struct address_table *addresses;
     struct limit_counts limits; /* hit before a mount is known */
@@ -41,6 +44,15 @@ bool server_start(struct server *server);
 
 /* New connections meet this routing from now on; live ones stay with the one they met. */
 bool server_set_routing(struct server *server, struct routing *routing);
+
+/* What a reload changes of the addresses, in two steps: opens what is new (false, with errors in
+ * diag: nothing has changed); then serves it, which can't fail. Addresses that are gone let in who
+ * has begun to connect, and are closed when server_settled says so. Taken back: as it was. */
+bool server_prepare_listeners(struct server *server, const struct config *config,
+                              struct diag *diag);
+void server_take_back_listeners(struct server *server);
+void server_switch_listeners(struct server *server);
+bool server_settled(const struct server *server);
 
 /* Stops: as worker_stop and worker_cut. on_stopped is told when all connections are gone. */
 void server_stop(struct server *server, uint32_t pace);

@@ -135,18 +135,15 @@ void worker_free(struct worker *worker)
     mem_free(worker);
 }
 
-static void worker_begin(struct loop *loop, void *context)
-{
-    (void)loop;
-    struct worker *worker = context;
-    if (!acceptor_begin(worker, worker->server->listeners))
-        log_write(LOG_ERROR, "listener.failed", LOG_STR("why", "no memory"));
-}
-
 bool worker_start(struct worker *worker)
 {
+    struct acceptor_change *change = acceptor_change_new(worker, worker->server->listeners, NULL);
+
+    if (change == NULL)
+        return false;
     acceptor_prepare(worker);
-    return loop_start(worker->loop, worker_begin, NULL, worker);
+    acceptor_change_post(change);
+    return loop_start(worker->loop, NULL, NULL, worker);
 }
 
 /* ---- Messages ------------------------------------------------------------------------------- */
