@@ -144,7 +144,7 @@ static bool take_option(struct cli *cli, char **argv, int *at)
 
 bool cli_parse(struct cli *cli, int argc, char **argv)
 {
-    *cli = (struct cli){.file = "routing.conf", .supervise = true};
+    *cli = (struct cli){.words = argv, .file = "routing.conf", .supervise = true};
     if (argc < 2) {
         print_commands(stderr);
         return false;
@@ -171,7 +171,7 @@ bool cli_parse(struct cli *cli, int argc, char **argv)
     return true;
 }
 
-enum cli_status cli_help(const struct cli *cli)
+int cli_help(const struct cli *cli)
 {
     const struct cli_command *command = cli->argument != NULL ? command_find(cli->argument) : NULL;
 
@@ -188,7 +188,7 @@ enum cli_status cli_help(const struct cli *cli)
     return CLI_DONE;
 }
 
-enum cli_status cli_version(const struct cli *cli)
+int cli_version(const struct cli *cli)
 {
     (void)cli;
     printf("sluice %s\n", PACKAGE_VERSION);
@@ -282,7 +282,7 @@ static struct routing *try_open(struct config *config, struct plugin_cache **cac
     return *cache != NULL ? routing_new(config, *cache, NULL, diag) : NULL;
 }
 
-enum cli_status cli_check(const struct cli *cli)
+int cli_check(const struct cli *cli)
 {
     struct diag diag = {0};
     struct text counts = {0};
@@ -379,7 +379,7 @@ static enum cli_status print_defaults(void)
     return CLI_DONE;
 }
 
-enum cli_status cli_routes(const struct cli *cli)
+int cli_routes(const struct cli *cli)
 {
     if (cli->defaults)
         return print_defaults();

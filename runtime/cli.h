@@ -14,6 +14,7 @@
 enum cli_status { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 struct cli {
+    char **words; /* the command line itself */
     const struct cli_command *command;
     const char *file;     /* -c; "routing.conf" */
     const char *argument; /* PATH of routes, COMMAND of help; NULL: none */
@@ -26,19 +27,19 @@ struct cli {
 
 struct cli_command {
     const char *name;
-    const char *usage; /* what stands behind the name */
-    const char *help;  /* one sentence */
-    const char *takes; /* its options, one letter each; see cli.c */
-    enum cli_status (*run)(const struct cli *cli);
+    const char *usage;                 /* what stands behind the name */
+    const char *help;                  /* one sentence */
+    const char *takes;                 /* its options, one letter each; see cli.c */
+    int (*run)(const struct cli *cli); /* a cli_status; of run, what the server ended with */
 };
 
 /* Reads the command line. False: it is wrong, and that was said on stderr. */
 bool cli_parse(struct cli *cli, int argc, char **argv);
 
-enum cli_status cli_check(const struct cli *cli);
-enum cli_status cli_routes(const struct cli *cli);
-enum cli_status cli_help(const struct cli *cli);
-enum cli_status cli_version(const struct cli *cli);
+int cli_check(const struct cli *cli);
+int cli_routes(const struct cli *cli);
+int cli_help(const struct cli *cli);
+int cli_version(const struct cli *cli);
 
 /* The table of mounts, a line each. */
 void cli_mounts(const struct routing *routing, struct text *out);

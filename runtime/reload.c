@@ -10,14 +10,13 @@
  */
 #include "reload.h"
 
-#include <limits.h>
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/self.h"
 #include "loop/loop.h"
 #include "loop/thread.h"
 #include "loop/timer.h"
@@ -73,20 +72,6 @@ struct reloader {
 
 /* ---- Parts ---------------------------------------------------------------------------------- */
 
-/* This program, to be executed anew. By its name, since under valgrind "self" is another program;
- * by what runs, where the name is gone or is another file's by now. */
-static const char *own_program(void)
-{
-    static const char self[] = "/proc/self/exe";
-    static char name[PATH_MAX];
-    ssize_t size = readlink(self, name, sizeof name - 1);
-
-    if (size <= 0)
-        return self;
-    name[size] = '\0';
-    return access(name, X_OK) == 0 ? name : self; /* "... (deleted)", of one that was replaced */
-}
-
 struct plugin_cache *reload_cache(const struct config *config, struct diag *diag)
 {
     struct plugin_fault fault = {.message = ""};
@@ -96,7 +81,7 @@ struct plugin_cache *reload_cache(const struct config *config, struct diag *diag
         diag_add(diag, DIAG_ERROR, &config->source, config->cache_place,
                  fault.hint[0] ? fault.hint : NULL, "%s", fault.message);
     else
-        plugin_cache_probe_by(cache, own_program(), config->reload.probe);
+        plugin_cache_probe_by(cache, self_program(), config->reload.probe);
     return cache;
 }
 

@@ -220,7 +220,7 @@ static struct json_object *ask(const struct cli *cli, const char *command, uint6
 
 /* ---- The commands --------------------------------------------------------------------------- */
 
-enum cli_status remote_status(const struct cli *cli)
+int remote_status(const struct cli *cli)
 {
     struct text text = {0}, out = {0};
     struct json_object *answer = ask(cli, "status", STATUS_MS, &text);
@@ -266,7 +266,7 @@ static void print_messages(const struct cli *cli, struct json_object *answer)
     }
 }
 
-enum cli_status remote_reload(const struct cli *cli)
+int remote_reload(const struct cli *cli)
 {
     struct text text = {0};
     struct json_object *answer = ask(cli, "reload", FOR_EVER, &text);

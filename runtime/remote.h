@@ -6,7 +6,7 @@
 
 #include "cli.h"
 
-enum cli_status remote_status(const struct cli *cli);
-enum cli_status remote_reload(const struct cli *cli);
+int remote_status(const struct cli *cli);
+int remote_reload(const struct cli *cli);
 
 #endif

@@ -28,6 +28,8 @@
 #include "reload.h"
 #include "server/handover.h"
 #include "server/server.h"
+#include "supervised.h"
+#include "supervisor.h"
 
 enum {
     WATCH_MS = 100, /* between two looks at callbacks that hold a loop, and at memory */
@@ -159,6 +161,16 @@ static uint32_t pace_of(const struct process *process)
     return pace < most ? pace : most;
 }
 
+/* The supervisor is gone, killed by somebody: nobody is left to start the server again, or to send
+ * it a signal. */
+static void on_gone(void *context)
+{
+    struct process *process = context;
+
+    if (!process->stopping)
+        stop(process, "its supervisor is gone", HURRY_MS, 0);
+}
+
 static void on_signal(evutil_socket_t signal, short what, void *context)
 {
     (void)what;
@@ -212,7 +224,8 @@ static bool prepare_loop(struct process *process)
 {
     process->loop = loop_new(0, "main");
     process->timers = process->loop != NULL ? timers_new(process->loop) : NULL;
-    if (process->timers == NULL || !add_signals(process)) {
+    if (process->timers == NULL || !add_signals(process) ||
+        !supervised_watch(process->loop, on_gone, process)) {
         fprintf(stderr, "sluice: no memory\n");
         return false;
     }
@@ -266,6 +279,7 @@ static void open_control(struct process *process)
         .file = process->cli->file,
         .started = clock_wall(),
         .began = clock_now(),
+        .supervisor = supervised_by(),
         .server = process->server,
     };
 
@@ -273,7 +287,8 @@ static void open_control(struct process *process)
                                     process->loop, process->timers);
 }
 
-static void announce(const struct process *process, const struct diag *diag)
+/* A server that goes on for one that crashed has nothing new to tell on the terminal. */
+static void print_routing(const struct process *process, const struct diag *diag)
 {
     const struct server *server = process->server;
     struct text out = {0}, counts = {0};
@@ -291,11 +306,20 @@ static void announce(const struct process *process, const struct diag *diag)
     fflush(stdout);
     text_free(&out);
     text_free(&counts);
+}
+
+static void announce(const struct process *process, const struct diag *diag)
+{
+    const struct server *server = process->server;
+
+    if (!supervised_again())
+        print_routing(process, diag);
     for (unsigned i = 0; i < server_address_count(server); i++)
         log_write(LOG_INFO, "server.started", LOG_STR("address", server_address(server, i)),
                   LOG_STR("version", PACKAGE_VERSION), LOG_INT("pid", getpid()),
                   LOG_INT("loops", server->worker_count),
                   LOG_INT("connections", server->connection_limit));
+    supervised_serves(process->stop_ms);
 }
 
 /* Whatever is left of the time to stop. */
@@ -329,6 +353,8 @@ static void end_server(struct process *process)
 static void clean_up(struct process *process)
 {
     control_close(process->control);
+    if (process->stopping)
+        supervised_leaves();
     if (process->server != NULL)
         end_server(process);
     if (process->cache != NULL) {
@@ -340,21 +366,20 @@ static void clean_up(struct process *process)
         if (process->signals[i] != NULL)
             event_free(process->signals[i]);
     }
+    supervised_end();
     timers_free(process->timers);
     if (process->loop != NULL)
         loop_free(process->loop);
     reloader_free(process->reloader); /* what is left in the loop's mailbox may use it */
 }
 
-enum cli_status run_serve(const struct cli *cli)
+static enum cli_status serve(const struct cli *cli)
 {
     struct process process = {.cli = cli};
     struct diag diag = {0};
 
     signal(SIGPIPE, SIG_IGN);
-    log_set_format(cli->log_format);
     mem_setup();
-    crash_setup(NULL);
     loop_setup_libevent();
     raise_file_limit();
     note_time(&process);
@@ -373,4 +398,16 @@ enum cli_status run_serve(const struct cli *cli)
     diag_free(&diag);
     clean_up(&process);
     return serves ? CLI_DONE : CLI_FAILED;
+}
+
+int run_serve(const struct cli *cli)
+{
+    log_set_format(cli->log_format);
+    if (!cli->supervise)
+        crash_setup(NULL);
+    else if (supervised_is())
+        supervised_begin();
+    else
+        return supervisor_run(cli);
+    return serve(cli);
 }

@@ -24,6 +24,7 @@ static struct {
     int output;
     unsigned port;
     char said[16384];
+    bool supervised;
     const char *option; /* more of its command line; NULL: no more */
 } server;
 static int gate = -1;
@@ -206,8 +207,9 @@ static void run_server(const char *path, int output)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(output, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
-    execl(path, "sluice", "run", "--no-supervise", "-c", "routing.conf", server.option,
-          (char *)NULL);
+    execl(path, "sluice", "run", "-c", "routing.conf",
+          server.supervised ? server.option : "--no-supervise",
+          server.supervised ? NULL : server.option, (char *)NULL);
     dprintf(STDERR_FILENO, "%s: %s\n", path, strerror(errno));
     _exit(127);
 }
@@ -215,6 +217,11 @@ static void run_server(const char *path, int output)
 void server_option(const char *option)
 {
     server.option = option;
+}
+
+void server_supervise(void)
+{
+    server.supervised = true;
 }
 
 void server_start(void)
@@ -317,6 +324,14 @@ void server_wait_killed(int signal)
     ck_assert_int_eq(WTERMSIG(status), signal);
 }
 
+void server_wait_status(int status)
+{
+    int found = wait_for_end();
+
+    ck_assert_msg(WIFEXITED(found) && WEXITSTATUS(found) == status, "it ended with %x",
+                  (unsigned)found);
+}
+
 void serve_refused(const char *conf)
 {
     serve_conf(conf);
@@ -368,6 +383,18 @@ unsigned server_port(void)
 pid_t server_pid(void)
 {
     return server.pid;
+}
+
+pid_t server_child(unsigned nth)
+{
+    static const char *const texts[] = {" server.started ", NULL};
+    const char *at;
+
+    lines_wait("log", nth, texts);
+    at = log_text();
+    for (; nth > 0; nth--)
+        at = strstr(at, texts[0]) + 1;
+    return (pid_t)atoi(strstr(at, " pid=") + 5);
 }
 
 const char *server_output(void)

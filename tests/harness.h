@@ -48,6 +48,10 @@ void serve_refused(const char *conf);
 void server_start(void);
 /* Before the start: one more word for its command line. */
 void server_option(const char *option);
+/* Before the start: with a supervisor, whose process is then server_pid. */
+void server_supervise(void);
+/* Waits for the nth server that such a one starts, and gives its process. */
+pid_t server_child(unsigned nth);
 
 unsigned server_port(void);
 pid_t server_pid(void);
@@ -58,8 +62,9 @@ void server_reload(void);
 void server_reload_refused(void);
 /* Waits for its end, which must be clean: status 0, nothing leaked. */
 void server_wait(void);
-/* Waits for its end by a signal, which must be this one. */
+/* Waits for its end by a signal, which must be this one; or with a status other than 0. */
 void server_wait_killed(int signal);
+void server_wait_status(int status);
 /* SIGTERM, and a clean end. Every test ends so, by itself where it did not say it. */
 void server_stop(void);
 /* What /proc knows. */

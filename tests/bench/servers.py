@@ -66,7 +66,7 @@ class Sluice(Server):
             f'ws /ws/echo/ {build}/consumers/echo.so\nws /ws/chat/ {build}/consumers/chat.so\n'
             f'ws /ws/plain/ {build}/tests/bench/plain.so\n'
             f'ws /ws/idle/ {build}/tests/bench/idle.so\n')
-        return [str(build / 'sluice'), 'run', '-c', 'routing.conf'], {}
+        return [str(build / 'sluice'), 'run', '--no-supervise', '-c', 'routing.conf'], {}
 
 
 class Node(Server):

@@ -1,0 +1,39 @@
+/*
+ * supervised: the server's end of the tether: what it says to its supervisor, and what it has from
+ * it.
+ *
+ * Where there is no supervisor, each of these does nothing. Main thread, but for what says
+ * otherwise.
+ */
+#ifndef SUPERVISED_H
+#define SUPERVISED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct loop;
+
+/* How a supervisor names the descriptor to its server. */
+#define SUPERVISED_VARIABLE "SLUICE_SUPERVISOR"
+
+/* Was this process started by a supervisor, to be its server? */
+bool supervised_is(void);
+/* Then: reads what it was given, has its sockets at hand for who will listen, and tells it of a
+ * crash. Ends the process where the supervisor is gone already. */
+void supervised_begin(void);
+void supervised_end(void);
+
+pid_t supervised_by(void);   /* the supervisor's process; 0: there is none. Any thread. */
+bool supervised_again(void); /* a server of this supervisor has served before */
+
+/* It serves; a stop takes `stop_ms` at most. What it was given and has not used is closed. */
+void supervised_serves(uint32_t stop_ms);
+/* It is about to end because it was told to. */
+void supervised_leaves(void);
+
+/* The loop's handlers for signals are there: from now on those are heard that came before, too.
+ * `gone` is called on the loop's thread, once, when the supervisor ends. False: no memory. */
+bool supervised_watch(struct loop *loop, void (*gone)(void *context), void *context);
+
+#endif

@@ -1,0 +1,524 @@
+/*
+ * supervisor: `sluice run`: a small process that has the server for its child, and starts it again
+ * when it dies.
+ *
+ * It reads no routing.conf, runs nobody's code and has one thread, so that nothing can happen to
+ * it. It has the listening sockets too: who connects while there is no server waits for the next
+ * one. The server is in a process group of its own, so that what a terminal sends to all comes
+ * once: from here.
+ */
+#include "supervisor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/self.h"
+#include "crash.h"
+#include "supervised.h"
+#include "tether.h"
+
+enum {
+    WAIT_FIRST_MS = 100,  /* before the second start in a row... */
+    WAIT_MOST_MS = 10000, /* ...which doubles up to this; who served for so long begins anew */
+    STOP_MS = 5000,       /* of a server that has not said how long it may take */
+    STOP_MORE_MS = 1000,  /* what a stop may take beyond that, before it is ended by force */
+    SAME_MS = 5,          /* within which a signal that comes again is the same: timeout(1) sends it
+                             to the process, and then to its group */
+    END_BY_SIGNAL = 128,  /* what shells add to its number */
+};
+
+extern char **environ;
+
+/* A listening socket of the server's. */
+struct socket {
+    char *name;
+    int fd;
+};
+
+/* The process. Its one thread's. */
+struct supervisor {
+    const struct cli *cli;
+    int signals; /* signalfd */
+    int status;  /* what it ends with; -1: it goes on */
+
+    pid_t server; /* 0: there is none */
+    int end;      /* of the tether to it; -1: there is none */
+    size_t told;  /* sockets that it was given; then it was told all */
+    bool told_all;
+    bool serves;                 /* it said so */
+    bool leaves;                 /* it said so */
+    uint64_t since;              /* ...when it serves */
+    struct tether_message crash; /* what it said of that; size 0: nothing */
+
+    bool served;       /* one of them has */
+    bool stopping;     /* it was told to stop */
+    bool killed;       /* and had to be */
+    int stop_signal;   /* the last one that told it so... */
+    uint64_t stop_at;  /* ...when */
+    int last_user;     /* the last SIGUSR1 or SIGUSR2 that was handed on */
+    uint64_t kill_at;  /* 0: not yet */
+    uint64_t start_at; /* the next one; 0: not yet */
+    unsigned wait;     /* before that, in ms */
+    bool hang_up;      /* a SIGHUP waits for the next one */
+    uint32_t stop_ms;
+
+    struct socket *sockets;
+    size_t socket_count;
+};
+
+/* ---- Sockets -------------------------------------------------------------------------------- */
+
+static void forget_socket(struct supervisor *supervisor, const char *name)
+{
+    for (size_t i = 0; i < supervisor->socket_count; i++) {
+        struct socket *socket = &supervisor->sockets[i];
+
+        if (strcmp(socket->name, name) != 0)
+            continue;
+        close(socket->fd);
+        mem_free(socket->name);
+        *socket = supervisor->sockets[--supervisor->socket_count];
+        return;
+    }
+}
+
+/* Takes over the descriptor. */
+static void hold_socket(struct supervisor *supervisor, const char *name, int fd)
+{
+    struct socket *sockets =
+        mem_realloc(supervisor->sockets, (supervisor->socket_count + 1) * sizeof *sockets);
+    char *copy = mem_strdup(name);
+
+    if (sockets != NULL)
+        supervisor->sockets = sockets;
+    if (sockets == NULL || copy == NULL || fd < 0) {
+        mem_free(copy);
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    forget_socket(supervisor, name); /* which it was given, and gives back */
+    supervisor->sockets[supervisor->socket_count++] = (struct socket){copy, fd};
+}
+
+/* The name of a Unix socket's file, which a server that was killed could not remove. */
+static void remove_name(const struct socket *socket)
+{
+    if (strncmp(socket->name, "unix:", 5) == 0)
+        unlink(socket->name + 5);
+}
+
+static void close_sockets(struct supervisor *supervisor, bool remove_names)
+{
+    for (size_t i = 0; i < supervisor->socket_count; i++) {
+        if (remove_names)
+            remove_name(&supervisor->sockets[i]);
+        close(supervisor->sockets[i].fd);
+        mem_free(supervisor->sockets[i].name);
+    }
+    mem_free(supervisor->sockets);
+}
+
+/* ---- Starting the server -------------------------------------------------------------------- */
+
+/* What it is to hear of once it has handlers, so that none of it ends it before. */
+static void signals_to_block(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGHUP);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+}
+
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+    sigset_t block, reset;
+
+    signals_to_block(&block);
+    sigfillset(&reset);
+    posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                             POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setpgroup(attributes, 0);
+    posix_spawnattr_setsigdefault(attributes, &reset);
+    return posix_spawnattr_setsigmask(attributes, &block);
+}
+
+/* `end` keeps its number in it. */
+static int spawn_with(struct supervisor *supervisor, int end)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    char number[16];
+    int error = posix_spawn_file_actions_init(&actions);
+
+    if (error != 0)
+        return error;
+    error = posix_spawnattr_init(&attributes);
+    if (error != 0) {
+        posix_spawn_file_actions_destroy(&actions);
+        return error;
+    }
+    snprintf(number, sizeof number, "%d", end);
+    error = posix_spawn_file_actions_adddup2(&actions, end, end); /* it is not closed there */
+    if (error == 0)
+        error = set_attributes(&attributes);
+    if (error == 0 && setenv(SUPERVISED_VARIABLE, number, 1) != 0)
+        error = errno;
+    if (error == 0)
+        error = posix_spawn(&supervisor->server, self_program(), &actions, &attributes,
+                            supervisor->cli->words, environ);
+    if (error != 0)
+        supervisor->server = 0;
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    return error;
+}
+
+static int spawn_server(struct supervisor *supervisor)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return errno;
+    int error = spawn_with(supervisor, ends[1]);
+    close(ends[1]);
+    if (error != 0) {
+        close(ends[0]);
+        return error;
+    }
+    supervisor->end = ends[0];
+    return 0;
+}
+
+static void start_later(struct supervisor *supervisor)
+{
+    unsigned next = supervisor->wait > 0 ? 2 * supervisor->wait : WAIT_FIRST_MS;
+
+    log_write(LOG_WARN, "server.restarting", LOG_INT("in_ms", supervisor->wait));
+    supervisor->start_at = clock_now() + supervisor->wait;
+    supervisor->wait = next < WAIT_MOST_MS ? next : WAIT_MOST_MS;
+}
+
+static void start_server(struct supervisor *supervisor)
+{
+    supervisor->start_at = 0;
+    supervisor->told = 0;
+    supervisor->told_all = supervisor->serves = supervisor->leaves = false;
+    supervisor->crash.size = 0;
+    int error = spawn_server(supervisor);
+    if (error == 0) {
+        if (supervisor->hang_up)
+            kill(supervisor->server, SIGHUP);
+        supervisor->hang_up = false;
+        return;
+    }
+    log_write(LOG_ERROR, "server.not_started", LOG_STR("why", strerror(error)));
+    if (supervisor->served)
+        start_later(supervisor);
+    else
+        supervisor->status = CLI_FAILED;
+}
+
+/* ---- What is said over the tether ----------------------------------------------------------- */
+
+/* As much as it takes. */
+static void tell_server(struct supervisor *supervisor)
+{
+    struct tether_message message;
+
+    while (supervisor->told < supervisor->socket_count) {
+        const struct socket *socket = &supervisor->sockets[supervisor->told];
+
+        message = (struct tether_message){.kind = TETHER_HELD};
+        if (tether_set_text(&message, socket->name) &&
+            !tether_send(supervisor->end, &message, socket->fd, false))
+            return;
+        supervisor->told++;
+    }
+    message = (struct tether_message){.kind = TETHER_START, .number = supervisor->served};
+    supervisor->told_all =
+        tether_set_text(&message, "") && tether_send(supervisor->end, &message, -1, false);
+}
+
+static void take_message(struct supervisor *supervisor, const struct tether_message *message,
+                         int fd)
+{
+    switch (message->kind) {
+    case TETHER_HOLD:
+        hold_socket(supervisor, message->text, fd);
+        return;
+    case TETHER_FORGET:
+        forget_socket(supervisor, message->text);
+        break;
+    case TETHER_SERVES:
+        supervisor->serves = supervisor->served = true;
+        supervisor->since = clock_now();
+        supervisor->stop_ms = (uint32_t)message->number;
+        break;
+    case TETHER_LEAVES:
+        supervisor->leaves = true;
+        break;
+    case TETHER_CRASHES:
+        supervisor->crash = *message;
+        break;
+    default:
+        break;
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+static void hear_server(struct supervisor *supervisor)
+{
+    struct tether_message message;
+    enum tether_result result = TETHER_GOT;
+    int fd;
+
+    while (supervisor->end >= 0 && result == TETHER_GOT) {
+        result = tether_receive(supervisor->end, &message, &fd, false);
+        if (result == TETHER_GOT)
+            take_message(supervisor, &message, fd);
+    }
+    if (result != TETHER_GONE)
+        return;
+    close(supervisor->end); /* its end will be told of by SIGCHLD */
+    supervisor->end = -1;
+}
+
+/* ---- The end of a server -------------------------------------------------------------------- */
+
+static int status_of(int ended)
+{
+    return WIFSIGNALED(ended) ? END_BY_SIGNAL + WTERMSIG(ended) : WEXITSTATUS(ended);
+}
+
+static void log_crash(pid_t pid, int ended)
+{
+    bool killed = WIFSIGNALED(ended);
+
+    log_write(LOG_ERROR, "server.crashed",
+              LOG_STR("signal", killed ? crash_signal_name(WTERMSIG(ended)) : NULL),
+              killed ? LOG_STR("", "") : LOG_INT("status", WEXITSTATUS(ended)),
+              LOG_INT("pid", pid));
+}
+
+/* Has it ended as it was meant to, or for a reason that would only come again? */
+static bool is_over(const struct supervisor *supervisor, int ended)
+{
+    if (supervisor->stopping || !supervisor->served)
+        return true;
+    if (WIFSIGNALED(ended))
+        return WTERMSIG(ended) == supervisor->last_user;
+    return supervisor->leaves;
+}
+
+static void server_ended(struct supervisor *supervisor, int ended)
+{
+    pid_t pid = supervisor->server;
+
+    hear_server(supervisor); /* its last words */
+    if (supervisor->end >= 0)
+        close(supervisor->end);
+    supervisor->end = -1;
+    supervisor->server = 0;
+    if (WIFSIGNALED(ended) && supervisor->killed) {
+        log_write(LOG_ERROR, "server.stopped", LOG_STR("why", "it did not end by itself"),
+                  LOG_INT("pid", pid));
+        supervisor->status = CLI_DONE; /* as where a callback does not end */
+        return;
+    }
+    bool over = is_over(supervisor, ended);
+    if (WIFSIGNALED(ended) || !over)
+        log_crash(pid, ended);
+    if (over) {
+        supervisor->status = status_of(ended);
+        return;
+    }
+    if (supervisor->serves && clock_now() - supervisor->since >= WAIT_MOST_MS)
+        supervisor->wait = 0;
+    start_later(supervisor);
+}
+
+static void reap_server(struct supervisor *supervisor)
+{
+    int ended;
+
+    if (supervisor->server > 0 &&
+        waitpid(supervisor->server, &ended, WNOHANG) == supervisor->server)
+        server_ended(supervisor, ended);
+}
+
+/* ---- Signals -------------------------------------------------------------------------------- */
+
+static void stop(struct supervisor *supervisor, int signal)
+{
+    uint64_t now = clock_now();
+
+    if (signal == supervisor->stop_signal && now - supervisor->stop_at < SAME_MS)
+        return;
+    supervisor->stopping = true;
+    supervisor->stop_signal = signal;
+    supervisor->stop_at = now;
+    if (supervisor->server == 0) {
+        log_write(LOG_INFO, "server.stopped", LOG_STR("why", crash_signal_name(signal)));
+        supervisor->status = CLI_DONE;
+        return;
+    }
+    if (supervisor->kill_at == 0)
+        supervisor->kill_at = now + supervisor->stop_ms + STOP_MORE_MS;
+    kill(supervisor->server, signal);
+}
+
+static void hang_up(struct supervisor *supervisor)
+{
+    if (supervisor->server > 0) {
+        kill(supervisor->server, SIGHUP);
+        return;
+    }
+    supervisor->hang_up = true; /* somebody has mended it, perhaps: it is tried at once */
+    if (supervisor->start_at > 0)
+        supervisor->start_at = clock_now();
+}
+
+/* The terminal stops the whole job, of which the server's group is not a part. */
+static void suspend(struct supervisor *supervisor)
+{
+    if (supervisor->server > 0)
+        kill(supervisor->server, SIGSTOP);
+    kill(getpid(), SIGSTOP);
+}
+
+static void take_signal(struct supervisor *supervisor, int signal)
+{
+    switch (signal) {
+    case SIGCHLD:
+        reap_server(supervisor);
+        break;
+    case SIGTERM:
+    case SIGINT:
+        stop(supervisor, signal);
+        break;
+    case SIGHUP:
+        hang_up(supervisor);
+        break;
+    case SIGTSTP:
+        suspend(supervisor);
+        break;
+    default: /* SIGCONT, SIGUSR1, SIGUSR2 */
+        if (signal != SIGCONT)
+            supervisor->last_user = signal;
+        if (supervisor->server > 0)
+            kill(supervisor->server, signal);
+    }
+}
+
+static void hear_signals(struct supervisor *supervisor)
+{
+    struct signalfd_siginfo info;
+
+    while (supervisor->status < 0 &&
+           read(supervisor->signals, &info, sizeof info) == (ssize_t)sizeof info)
+        take_signal(supervisor, (int)info.ssi_signo);
+}
+
+static bool open_signals(struct supervisor *supervisor)
+{
+    static const int all[] = {SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT};
+    sigset_t set;
+
+    signal(SIGCHLD, SIG_DFL); /* where it is ignored, as somebody may have left it, nobody waits */
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        sigaddset(&set, all[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    supervisor->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return supervisor->signals >= 0;
+}
+
+/* ---- The whole ------------------------------------------------------------------------------ */
+
+/* Until the next moment at which something is to be done. */
+static int patience(const struct supervisor *supervisor)
+{
+    uint64_t at = supervisor->server > 0 ? supervisor->kill_at : supervisor->start_at;
+    uint64_t now = clock_now();
+
+    if (at == 0)
+        return -1;
+    return at > now ? (int)(at - now) : 0;
+}
+
+static void look_at_clock(struct supervisor *supervisor)
+{
+    uint64_t now = clock_now();
+
+    if (supervisor->server == 0 && supervisor->start_at > 0 && now >= supervisor->start_at)
+        start_server(supervisor);
+    if (supervisor->server > 0 && supervisor->kill_at > 0 && now >= supervisor->kill_at) {
+        kill(supervisor->server, SIGKILL);
+        supervisor->killed = true;
+        supervisor->kill_at = 0;
+    }
+}
+
+static void turn(struct supervisor *supervisor)
+{
+    struct pollfd ready[] = {
+        {.fd = supervisor->signals, .events = POLLIN},
+        {.fd = supervisor->end, .events = (short)(POLLIN | (supervisor->told_all ? 0 : POLLOUT))}};
+
+    if (poll(ready, 2, patience(supervisor)) < 0)
+        return;
+    if ((ready[1].revents & POLLOUT) != 0 && !supervisor->told_all)
+        tell_server(supervisor);
+    if ((ready[1].revents & ~POLLOUT) != 0)
+        hear_server(supervisor);
+    if (ready[0].revents != 0)
+        hear_signals(supervisor);
+    if (supervisor->status < 0)
+        look_at_clock(supervisor);
+}
+
+/* It may come to hold more sockets than most processes have descriptors. */
+static void raise_file_limit(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
+int supervisor_run(const struct cli *cli)
+{
+    struct supervisor supervisor = {
+        .cli = cli, .status = -1, .end = -1, .stop_ms = STOP_MS, .crash = {.size = 0}};
+
+    log_set_format(cli->log_format);
+    raise_file_limit();
+    if (!open_signals(&supervisor)) {
+        fprintf(stderr, "sluice: no supervisor: %s\n", strerror(errno));
+        return CLI_FAILED;
+    }
+    start_server(&supervisor);
+    while (supervisor.status < 0)
+        turn(&supervisor);
+    close_sockets(&supervisor, !supervisor.leaves);
+    close(supervisor.signals);
+    return supervisor.status;
+}
