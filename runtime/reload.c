@@ -334,7 +334,7 @@ static void open_next(struct reloader *reloader)
         return;
     if (diag->errors == 0)
         config_compare(reloader->server->config, config, diag);
-    plugin_cache_probe_by(reloader->server->cache, own_program(), config->reload.probe);
+    plugin_cache_probe_by(reloader->server->cache, self_program(), config->reload.probe);
     reloader->next = routing_new(config, reloader->server->cache, reloader->now, diag);
     config_unref(config); /* the routing holds its own */
 }
