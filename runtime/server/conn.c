@@ -435,13 +435,7 @@ static void conn_event(evutil_socket_t fd, short what, void *context)
 
 /* ---- Who it is ------------------------------------------------------------------------------ */
 
-const struct limits_config *conn_limits(const struct conn *conn)
-{
-    /* Before a mount is known, what counts is how long an answer may take to be read. */
-    static const struct limits_config before = {.closing = 5000};
-
-    return conn->mount != NULL ? &conn->mount->config->limits : &before;
-}
+const struct limits_config conn_limits_before = {.closing = 5000};
 
 const char *conn_peer(const struct conn *conn, char text[CONN_PEER_SIZE])
 {

@@ -179,12 +179,19 @@ void conn_open(struct conn *conn, struct slice head);
 void conn_set_state(struct conn *conn, enum conn_state state);
 
 const char *conn_peer(const struct conn *conn, char text[CONN_PEER_SIZE]);
-const struct limits_config *conn_limits(const struct conn *conn);
 
 /* disconnect was called, or is next: it joins nothing more, and what it asks for goes nowhere. */
 static inline bool conn_left(const struct conn *conn)
 {
     return conn->state == CONN_GONE || conn->disconnected;
+}
+
+/* Before a mount is known, what counts is how long an answer may take to be read. */
+extern const struct limits_config conn_limits_before;
+
+static inline const struct limits_config *conn_limits(const struct conn *conn)
+{
+    return conn->mount != NULL ? &conn->mount->config->limits : &conn_limits_before;
 }
 
 static inline bool conn_is_unix(const struct conn *conn)

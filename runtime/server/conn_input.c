@@ -24,58 +24,51 @@ enum {
 /* ---- Turns ---------------------------------------------------------------------------------- */
 
 enum {
-    TURN_FRAMES = 256,                /* taken from one connection in a turn, or as many... */
-    TURN_BYTES = WORKER_RECEIVE_SIZE, /* ...bytes, inflated ones, to be fair to the others... */
-    TURN_MICROS = 250,                /* ...and the time after which it waits for its next turn */
-    LOOK_EVERY = 8,                   /* frames, or as much work: the clock is not asked for each */
-    WORK_BYTES = 2048,                /* are as much work as one frame more */
-    LIGHT_BYTES = 4096,               /* received at once: what is more may wait */
-    WAITING_MOST = 64 * 1024 - 1,     /* received at once where it may wait: it counts as held */
+    TURN_WORK = 256,   /* frames taken from one connection in a turn, to be fair to the others... */
+    WORK_BYTES = 2048, /* ...where so many bytes, inflated ones, are one more... */
+    TURN_MICROS = 250, /* ...and the time after which it waits for its next turn */
+    LOOK_EVERY = 8,    /* frames, or as much work: the clock is not asked for each */
+    LIGHT_BYTES = 4096,           /* received at once: what is more may wait */
+    WAITING_MOST = 64 * 1024 - 1, /* received at once where it may wait: it counts as held */
 };
 
 /* What one connection has had of this turn of its loop. On the stack of conn_take. */
 struct turn {
-    unsigned taken; /* frames and requests */
-    size_t bytes;   /* of them */
-    size_t message; /* of the one just taken; more than have come, where it was compressed */
-    size_t looked;  /* work done when the clock was asked last... */
-    size_t wait;    /* ...and after which it is again: little at first, as callbacks may be slow */
-    uint64_t began;
+    size_t work;     /* frames and requests, and their bytes */
+    size_t look;     /* the work after which the clock is asked... */
+    size_t wait;     /* ...and again after so much: little at first, as callbacks may be slow */
+    uint64_t began;  /* as far as the clock knows; 0: it was not asked */
+    unsigned frames; /* of what was just taken */
+    size_t bytes;    /* and of these, more than have come where they were compressed */
 };
+
+/* It has done some work: was it enough? */
+static bool turn_look(struct turn *turn)
+{
+    uint64_t now = clock_fine();
+
+    if (turn->work >= TURN_WORK || (turn->began != 0 && now - turn->began >= TURN_MICROS))
+        return true;
+    if (turn->began == 0)
+        turn->began = now;
+    turn->look = turn->work + turn->wait;
+    turn->wait = 2 * turn->wait < LOOK_EVERY ? 2 * turn->wait : LOOK_EVERY;
+    return false;
+}
 
 /* Has it had enough? A turn in which one message is taken, as nearly all are, asks no clock. */
 static bool turn_over(struct turn *turn)
 {
-    size_t work = turn->taken + turn->bytes / WORK_BYTES;
-
-    if (turn->taken == 0)
-        return false;
-    if (turn->taken >= TURN_FRAMES || turn->bytes >= TURN_BYTES)
-        return true;
-    if (turn->began == 0)
-        turn->began = clock_fine();
-    else if (work - turn->looked < turn->wait)
-        return false;
-    else if (clock_fine() - turn->began >= TURN_MICROS)
-        return true;
-    turn->looked = work;
-    turn->wait = turn->wait == 0 ? 1 : turn->wait < LOOK_EVERY ? 2 * turn->wait : LOOK_EVERY;
-    return false;
+    return turn->work >= turn->look && turn_look(turn);
 }
 
 /* ---- Who is heard --------------------------------------------------------------------------- */
 
 bool conn_hears(const struct conn *conn)
 {
-    switch (conn->state) {
-    case CONN_REQUEST:
-        return true;
-    case CONN_OPEN:
-    case CONN_CLOSING:
+    if (conn->state == CONN_OPEN || conn->state == CONN_CLOSING)
         return dispatch_idle(conn);
-    default:
-        return false;
-    }
+    return conn->state == CONN_REQUEST;
 }
 
 bool conn_wants_bytes(const struct conn *conn)
@@ -124,9 +117,10 @@ static void fail_message(struct conn *conn, const struct message *message)
  * where it is, and so must not be cut. */
 static size_t part_of(const struct conn *conn, const uint8_t *data, size_t size)
 {
-    bool one_frame = !message_unfinished(&conn->reader) && size > 0 && (data[0] & 0x80) != 0;
-
-    return one_frame || size < FRAGMENT_MOST ? size : FRAGMENT_MOST;
+    if (size <= FRAGMENT_MOST)
+        return size;
+    bool one_frame = !message_unfinished(&conn->reader) && (data[0] & 0x80) != 0;
+    return one_frame ? size : FRAGMENT_MOST;
 }
 
 static void message_came(struct conn *conn, bool binary, const struct message *message)
@@ -165,8 +159,8 @@ static bool take_message(struct conn *conn, struct turn *turn, uint8_t **data, s
         return rest > 0;
     case MESSAGE_TEXT:
     case MESSAGE_BINARY:
-        turn->taken += message.frames - 1;
-        turn->message = message.size;
+        turn->frames = message.frames;
+        turn->bytes = message.size;
         message_came(conn, result == MESSAGE_BINARY, &message);
         return true;
     case MESSAGE_PING:
@@ -226,7 +220,7 @@ static void conn_wait_turn(struct conn *conn)
 /* Takes what can be taken now; what is left over stays with the caller. */
 static void conn_take(struct conn *conn, uint8_t **data, size_t *size)
 {
-    struct turn turn = {0};
+    struct turn turn = {.look = 1, .wait = 1};
 
     conn->more = false;
     while (conn_hears(conn)) {
@@ -235,14 +229,14 @@ static void conn_take(struct conn *conn, uint8_t **data, size_t *size)
             return;
         }
         size_t before = *size;
-        turn.message = 0;
+        turn.frames = 1;
+        turn.bytes = 0;
         bool took = conn->state == CONN_REQUEST ? take_request(conn, data, size)
                                                 : take_message(conn, &turn, data, size);
         if (!took)
             return;
-        turn.taken++;
         size_t bytes = before - *size;
-        turn.bytes += turn.message > bytes ? turn.message : bytes;
+        turn.work += turn.frames + (turn.bytes > bytes ? turn.bytes : bytes) / WORK_BYTES;
     }
 }
 

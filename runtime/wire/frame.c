@@ -55,31 +55,10 @@ static unsigned bytes_of_length(unsigned short_length)
     return short_length == LENGTH_16_BIT ? 2 : 8;
 }
 
-/* Nearly every header of a client: text or binary, whole, masked, less than 126 bytes. Each of its
- * bytes is in one range of values, and nothing in it can be wrong. */
-static bool parse_common(const uint8_t *data, size_t size, struct frame *frame)
-{
-    enum { HEADER_SIZE = 2 + sizeof frame->mask };
-
-    if (size < HEADER_SIZE)
-        return false;
-    unsigned opcode = data[0] ^ BIT_FIN, length = data[1] ^ BIT_MASK;
-    if (opcode - FRAME_TEXT > FRAME_BINARY - FRAME_TEXT || length >= LENGTH_16_BIT)
-        return false;
-    frame->opcode = opcode;
-    frame->fin = true;
-    frame->rsv = 0;
-    frame->masked = true;
-    frame->header_size = HEADER_SIZE;
-    frame->length = length;
-    memcpy(frame->mask, data + 2, sizeof frame->mask);
-    return true;
-}
-
 enum frame_result frame_parse(const uint8_t *data, size_t size, struct frame *frame,
                               const char **why)
 {
-    if (parse_common(data, size, frame))
+    if (frame_parse_common(data, size, frame))
         return FRAME_DONE;
     if (size == 0)
         return FRAME_MORE;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum frame_opcode {
     FRAME_CONTINUATION = 0x0,
@@ -44,6 +45,28 @@ enum frame_result {
  * mask, and reserved bits, are judged by wire/message. `why` is a literal for the log. */
 enum frame_result frame_parse(const uint8_t *data, size_t size, struct frame *frame,
                               const char **why);
+
+/* The same for nearly every header of a client: text or binary, whole, masked, less than 126 bytes.
+ * Each of its bytes is in one range of values, and nothing in it can be wrong. False: it is another
+ * one, or not whole yet. */
+static inline bool frame_parse_common(const uint8_t *data, size_t size, struct frame *frame)
+{
+    enum { HEADER_SIZE = 2 + sizeof frame->mask, FIN = 0x80, MASK = 0x80, LENGTH_16_BIT = 126 };
+
+    if (size < HEADER_SIZE)
+        return false;
+    unsigned opcode = data[0] ^ FIN, length = data[1] ^ MASK;
+    if (opcode - FRAME_TEXT > FRAME_BINARY - FRAME_TEXT || length >= LENGTH_16_BIT)
+        return false;
+    frame->opcode = opcode;
+    frame->fin = true;
+    frame->rsv = 0;
+    frame->masked = true;
+    frame->header_size = HEADER_SIZE;
+    frame->length = length;
+    memcpy(frame->mask, data + 2, sizeof frame->mask);
+    return true;
+}
 
 /* The size of the frame that begins at `data`, its header included; `size` if no frame does. For
  * frames that are known to be whole, one behind the other. */

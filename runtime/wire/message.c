@@ -137,17 +137,15 @@ static enum message_result finish_close(const uint8_t *payload, size_t size,
 }
 
 /* A zero byte stands behind the payload. */
-static enum message_result finish_message(enum frame_opcode opcode, const uint8_t *payload,
-                                          size_t size, struct message *message)
+static inline enum message_result finish_message(enum frame_opcode opcode, const uint8_t *payload,
+                                                 size_t size, struct message *message)
 {
     if (opcode == FRAME_CLOSE)
         return finish_close(payload, size, message);
     *message = (struct message){.data = payload, .size = size, .frames = 1};
-    if (opcode == FRAME_PING)
-        return MESSAGE_PING;
-    if (opcode == FRAME_PONG)
-        return MESSAGE_PONG;
-    return opcode == FRAME_TEXT ? MESSAGE_TEXT : MESSAGE_BINARY;
+    if (!frame_opcode_is_control(opcode))
+        return opcode == FRAME_TEXT ? MESSAGE_TEXT : MESSAGE_BINARY;
+    return opcode == FRAME_PING ? MESSAGE_PING : MESSAGE_PONG;
 }
 
 /* To where all messages of the loop are inflated that come whole. */
@@ -176,6 +174,46 @@ static enum message_result inflate_in_place(struct deflate *deflate,
     return finish_message(frame->opcode, content_bytes(&content), content.size, message);
 }
 
+/* To where the mask stands, which is of no more use: that leaves the zero byte a place that is the
+ * frame's own, and not the next one's. */
+static inline uint8_t *unmask_in_place(const struct frame *frame, uint8_t **data, size_t *size,
+                                       bool *ascii)
+{
+    uint8_t *payload = *data + frame->header_size, *out = payload - sizeof frame->mask;
+    size_t length = (size_t)frame->length;
+
+    *ascii = frame_mask_to(out, payload, length, frame->mask, 0);
+    out[length] = 0;
+    advance(data, size, frame->header_size + length);
+    return out;
+}
+
+/* The frame is whole, is a message, and is not compressed. */
+static inline enum message_result take_in_place(const struct frame *frame, uint8_t **data,
+                                                size_t *size, struct message *message)
+{
+    size_t length = (size_t)frame->length;
+    bool ascii;
+    const uint8_t *out = unmask_in_place(frame, data, size, &ascii);
+
+    if (frame->opcode == FRAME_TEXT && !ascii && !utf8_valid(out, length))
+        return message_fault(message, FAULT_NOT_UTF8, "text that is not UTF-8");
+    return finish_message(frame->opcode, out, length, message);
+}
+
+/* Nearly every message: short, and whole. Of its header nothing is to be judged but the length.
+ * MESSAGE_MORE, and nothing taken: it is another one. */
+static inline enum message_result next_common(const struct message_limits *limits, uint8_t **data,
+                                              size_t *size, struct message *message)
+{
+    struct frame frame;
+
+    if (!frame_parse_common(*data, *size, &frame) || frame.length > limits->message ||
+        frame.length > *size - frame.header_size)
+        return MESSAGE_MORE;
+    return take_in_place(&frame, data, size, message);
+}
+
 /* MESSAGE_MORE, and nothing taken: it has to go in parts. */
 static enum message_result next_in_place(const struct message_reader *reader,
                                          const struct message_limits *limits, uint8_t **data,
@@ -196,20 +234,11 @@ static enum message_result next_in_place(const struct message_reader *reader,
         return MESSAGE_FAULT;
     if (!frame.fin || frame.length > *size - frame.header_size)
         return MESSAGE_MORE;
-
-    /* To where the mask stands, which is of no more use: that leaves the zero byte a place that is
-     * the frame's own, and not the next one's. */
-    uint8_t *payload = *data + frame.header_size, *out = payload - sizeof frame.mask;
-    size_t length = (size_t)frame.length;
-
-    bool ascii = frame_mask_to(out, payload, length, frame.mask, 0);
-    out[length] = 0;
-    advance(data, size, frame.header_size + length);
-    if (frame.rsv != 0)
-        return inflate_in_place(reader->deflate, limits, &frame, out, message);
-    if (frame.opcode == FRAME_TEXT && !ascii && !utf8_valid(out, length))
-        return message_fault(message, FAULT_NOT_UTF8, "text that is not UTF-8");
-    return finish_message(frame.opcode, out, length, message);
+    if (frame.rsv == 0)
+        return take_in_place(&frame, data, size, message);
+    bool ascii;
+    const uint8_t *payload = unmask_in_place(&frame, data, size, &ascii);
+    return inflate_in_place(reader->deflate, limits, &frame, payload, message);
 }
 
 static void begin_frame(struct message_partial *partial)
@@ -376,6 +405,7 @@ static enum message_result next_in_parts(struct message_reader *reader,
     return result;
 }
 
+/* In place, or else in parts. */
 static enum message_result next_message(struct message_reader *reader,
                                         const struct message_limits *limits, uint8_t **data,
                                         size_t *size, struct message *message)
@@ -392,8 +422,10 @@ static enum message_result next_message(struct message_reader *reader,
     return next_in_parts(reader, limits, data, size, message);
 }
 
-enum message_result message_next(struct message_reader *reader, const struct message_limits *limits,
-                                 uint8_t **data, size_t *size, struct message *message)
+/* Whatever there is. Not within message_next, which would have to save for it what it needs not. */
+static __attribute__((noinline)) enum message_result
+next_of_any_kind(struct message_reader *reader, const struct message_limits *limits, uint8_t **data,
+                 size_t *size, struct message *message)
 {
     enum message_result result;
 
@@ -409,6 +441,19 @@ enum message_result message_next(struct message_reader *reader, const struct mes
     if (result == MESSAGE_FAULT || result == MESSAGE_CLOSE)
         reader->closed = true;
     return result;
+}
+
+enum message_result message_next(struct message_reader *reader, const struct message_limits *limits,
+                                 uint8_t **data, size_t *size, struct message *message)
+{
+    if (reader->partial == NULL && !reader->closed) {
+        enum message_result result = next_common(limits, data, size, message);
+
+        reader->closed = result == MESSAGE_FAULT;
+        if (result != MESSAGE_MORE)
+            return result;
+    }
+    return next_of_any_kind(reader, limits, data, size, message);
 }
 
 uint8_t *message_room(struct message_reader *reader, size_t *size)
