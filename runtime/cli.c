@@ -18,8 +18,10 @@
 /* ---- The command line ----------------------------------------------------------------------- */
 
 static const struct cli_command commands[] = {
-    {"run", "[-c FILE] [--no-supervise] [--log-format plain|json]",
-     "serves in the foreground; SIGHUP reloads, SIGTERM stops", "cls", run_serve},
+    {"run", "[-c FILE] [--watch] [--no-supervise] [--log-format plain|json]",
+     "serves in the foreground; SIGHUP reloads, SIGTERM stops; --watch builds and reloads by "
+     "itself",
+     "clsw", run_serve},
     {"check", "[-c FILE]", "says everything that a start would refuse, without starting", "c",
      cli_check},
     {"routes", "[-c FILE] [--defaults] [PATH]",
@@ -135,6 +137,8 @@ static bool take_option(struct cli *cli, char **argv, int *at)
         return take_log_format(cli, option_value(argv, at, value));
     if (takes(cli, 's') && slice_equal(name, SLICE("--no-supervise")) && equals == NULL)
         return !(cli->supervise = false);
+    if (takes(cli, 'w') && slice_equal(name, SLICE("--watch")) && equals == NULL)
+        return (cli->watch = true);
     if (takes(cli, 'd') && slice_equal(name, SLICE("--defaults")) && equals == NULL)
         return (cli->defaults = true);
     if (takes(cli, 'j') && slice_equal(name, SLICE("--json")) && equals == NULL)

@@ -23,6 +23,7 @@ struct cli {
     bool supervise; /* not --no-supervise */
     bool defaults;  /* routes --defaults */
     bool json;      /* reload and status --json */
+    bool watch;     /* run --watch */
 };
 
 struct cli_command {

@@ -30,6 +30,7 @@
 #include "server/server.h"
 #include "supervised.h"
 #include "supervisor.h"
+#include "watch.h"
 
 enum {
     WATCH_MS = 100, /* between two looks at callbacks that hold a loop, and at memory */
@@ -46,6 +47,7 @@ struct process {
     struct server *server;
     struct reloader *reloader;
     struct control *control; /* NULL: there is none */
+    struct watch *author;    /* NULL: without --watch */
     struct event *signals[3];
     struct loop_message reap, stopped;
     atomic_flag reap_posted;
@@ -145,6 +147,7 @@ static void stop(struct process *process, const char *why, uint32_t grace, uint3
     }
     process->stopping = true;
     reloader_stop(process->reloader);
+    watch_stop(process->author);
     process->stop_at = now + process->stop_ms;
     log_write(LOG_INFO, "server.stopping", LOG_STR("why", why),
               LOG_INT("connections", atomic_load(&process->server->open)));
@@ -287,6 +290,19 @@ static void open_control(struct process *process)
                                     process->loop, process->timers);
 }
 
+/* Without the memory for it the server serves all the same. */
+static void open_watch(struct process *process)
+{
+    const struct cli *cli = process->cli;
+
+    if (!cli->watch)
+        return;
+    process->author =
+        watch_new(process->reloader, process->loop, process->timers, cli->file, cli->log_format);
+    if (process->author == NULL)
+        log_write(LOG_ERROR, "watch.failed", LOG_STR("why", "no memory"));
+}
+
 /* A server that goes on for one that crashed has nothing new to tell on the terminal. */
 static void print_routing(const struct process *process, const struct diag *diag)
 {
@@ -355,8 +371,10 @@ static void clean_up(struct process *process)
     control_close(process->control);
     if (process->stopping)
         supervised_leaves();
+    watch_stop(process->author);
     if (process->server != NULL)
         end_server(process);
+    watch_free(process->author);
     if (process->cache != NULL) {
         reload_reap(process->cache);
         plugin_cache_close(process->cache);
@@ -389,6 +407,7 @@ static enum cli_status serve(const struct cli *cli)
     config_unref(config);
     if (serves) {
         open_control(&process);
+        open_watch(&process);
         announce(&process, &diag);
         timer_set(process.timers, &process.watch, loop_now(process.loop) + WATCH_MS);
         loop_run(process.loop);

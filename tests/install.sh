@@ -84,7 +84,7 @@ install_has_its_files() {
     make -s -C "$tmp/build" install
     local file
     for file in bin/sluice include/sluice/sluice.h lib/pkgconfig/sluice.pc lib/sluice/echo.so \
-        lib/sluice/chat.so share/sluice/routing.conf share/sluice/pages/chat.html share/doc/sluice/LICENSE \
+        lib/sluice/chat.so share/sluice/routing.conf share/sluice/pages/chat.html lib/sluice/ticker.so share/doc/sluice/LICENSE \
         share/doc/sluice/docs/limits.md; do
         [[ -f $tmp/usr/$file ]] || {
             echo "$file is not there"

@@ -74,7 +74,9 @@ server_prepare()
 
     mkdir "$work/consumers"
     cp -R "$top/consumers/pages" "$work/consumers/"
-    cp "$SLUICE_CONSUMERS"/echo.so "$SLUICE_CONSUMERS"/chat.so "$work/consumers/"
+    for consumer in chat echo ticker; do
+        cp "$SLUICE_CONSUMERS/$consumer.so" "$work/consumers/"
+    done
     # shellcheck disable=SC2086 # words for sed, or none
     sed -e "s/^listen .*/listen 127.0.0.1:$port/" ${DEMO_PLAIN-} "$top/routing.conf" >"$work/routing.conf"
     cat >>"$work/routing.conf"
