@@ -94,6 +94,33 @@ static struct conn *conn_own(const sluice_conn *ws, const char *name)
     return conn;
 }
 
+/* May this call change anything, or be heard by anybody? Not while upgrade may still say no. */
+static bool may_act(const char *name)
+{
+    const struct call *call = call_current();
+
+    if (call == NULL || !call->upgrading)
+        return true;
+    refuse(name, "upgrade may read, and change its state alone");
+    return false;
+}
+
+/* The connection, for a call that sends to it. */
+static struct conn *conn_sending(const sluice_conn *ws, const char *name)
+{
+    struct conn *conn = conn_of(ws, name);
+
+    return conn != NULL && may_act(name) ? conn : NULL;
+}
+
+/* The same, for one that asks for anything else. */
+static struct conn *conn_acting(const sluice_conn *ws, const char *name)
+{
+    struct conn *conn = conn_own(ws, name);
+
+    return conn != NULL && may_act(name) ? conn : NULL;
+}
+
 static const char no_argument[] = "an argument is NULL";
 
 /* The same, for a call that can't do without this argument. */
@@ -211,7 +238,7 @@ void sluice_accept(sluice_conn *ws)
 
 void sluice_accept_as(sluice_conn *ws, const char *subprotocol)
 {
-    struct conn *conn = conn_own(ws, "sluice_accept");
+    struct conn *conn = conn_acting(ws, "sluice_accept");
 
     if (conn != NULL)
         operation_do(conn,
@@ -220,7 +247,7 @@ void sluice_accept_as(sluice_conn *ws, const char *subprotocol)
 
 void sluice_close(sluice_conn *ws, int code, const char *reason)
 {
-    struct conn *conn = conn_own(ws, "sluice_close");
+    struct conn *conn = conn_acting(ws, "sluice_close");
 
     if (conn != NULL)
         operation_do(conn, &(struct operation){.kind = OPERATION_CLOSE,
@@ -230,7 +257,7 @@ void sluice_close(sluice_conn *ws, int code, const char *reason)
 
 void sluice_deny(sluice_conn *ws, int status, const char *body)
 {
-    struct conn *conn = conn_own(ws, "sluice_deny");
+    struct conn *conn = conn_acting(ws, "sluice_deny");
 
     if (conn != NULL)
         operation_do(conn, &(struct operation){.kind = OPERATION_DENY,
@@ -240,7 +267,7 @@ void sluice_deny(sluice_conn *ws, int status, const char *body)
 
 void sluice_response_header(sluice_conn *ws, const char *name, const char *value)
 {
-    struct conn *conn = conn_own(ws, "sluice_response_header");
+    struct conn *conn = conn_acting(ws, "sluice_response_header");
 
     if (conn != NULL && (name == NULL || value == NULL))
         conn = refuse("sluice_response_header", no_argument);
@@ -280,7 +307,7 @@ static void send_text(struct conn *conn, const char *name, struct slice text)
 
 void sluice_send(sluice_conn *ws, const sluice_message *message)
 {
-    struct conn *conn = conn_of(ws, "sluice_send");
+    struct conn *conn = conn_sending(ws, "sluice_send");
 
     if (conn == NULL)
         return;
@@ -294,7 +321,7 @@ void sluice_send(sluice_conn *ws, const sluice_message *message)
 
 void sluice_send_text(sluice_conn *ws, const char *text)
 {
-    struct conn *conn = conn_of(ws, "sluice_send_text");
+    struct conn *conn = conn_sending(ws, "sluice_send_text");
 
     if (conn != NULL && text == NULL)
         refuse("sluice_send_text", no_argument);
@@ -304,7 +331,7 @@ void sluice_send_text(sluice_conn *ws, const char *text)
 
 void sluice_send_bytes(sluice_conn *ws, const void *data, size_t size)
 {
-    struct conn *conn = conn_of(ws, "sluice_send_bytes");
+    struct conn *conn = conn_sending(ws, "sluice_send_bytes");
 
     if (conn != NULL && data == NULL && size > 0)
         refuse("sluice_send_bytes", no_argument);
@@ -401,7 +428,7 @@ void sluice_send_json(sluice_conn *ws, const char *json, ...)
     va_start(args, json);
     struct slice text = template_text("sluice_send_json", json, args);
     va_end(args);
-    struct conn *conn = conn_of(ws, "sluice_send_json");
+    struct conn *conn = conn_sending(ws, "sluice_send_json");
     if (conn != NULL && text.data != NULL)
         send_payload(conn, false, text);
 }
@@ -471,7 +498,7 @@ const void *sluice_bytes(struct json_object *object, const char *key, size_t *si
 static void group_change(sluice_conn *ws, const char *name, enum operation_kind kind,
                          const char *group)
 {
-    struct conn *conn = conn_own(ws, name);
+    struct conn *conn = conn_acting(ws, name);
 
     if (conn != NULL)
         operation_do(
@@ -521,7 +548,7 @@ static void send_to_group(const char *name, const char *group, const char *excep
     struct slice body = template_msgpack(name, json, args);
     struct slice target = slice_of(group != NULL ? group : "");
 
-    if (body.data == NULL)
+    if (body.data == NULL || !may_act(name))
         return;
     if (!layer_group_valid(target)) {
         event_refuse(current_mount(), DROP_BAD_NAME, target, "not a group's name");
@@ -573,7 +600,7 @@ bool sluice_channel_send(const char *channel, const char *json, ...)
     va_start(args, json);
     struct slice body = template_msgpack("sluice_channel_send", json, args);
     va_end(args);
-    if (body.data == NULL || !layer_channel_valid(target))
+    if (body.data == NULL || !may_act("sluice_channel_send") || !layer_channel_valid(target))
         return false;
     struct layer_event *event = event_compose(LAYER_CHANNEL, target, body, NULL, current_mount());
     bool sent = event != NULL && send_now(event);
@@ -589,7 +616,7 @@ sluice_timer sluice_after(sluice_conn *ws, unsigned ms, const char *json, ...)
     va_start(args, json);
     struct slice body = template_msgpack("sluice_after", json, args);
     va_end(args);
-    struct conn *conn = conn_own(ws, "sluice_after");
+    struct conn *conn = conn_acting(ws, "sluice_after");
     if (conn == NULL || body.data == NULL)
         return 0;
     struct layer_event *event =
@@ -604,7 +631,7 @@ sluice_timer sluice_after(sluice_conn *ws, unsigned ms, const char *json, ...)
 
 void sluice_cancel(sluice_conn *ws, sluice_timer timer)
 {
-    struct conn *conn = conn_own(ws, "sluice_cancel");
+    struct conn *conn = conn_acting(ws, "sluice_cancel");
 
     if (conn != NULL && timer != 0)
         operation_do(conn, &(struct operation){.kind = OPERATION_CANCEL, .number = timer});
@@ -618,7 +645,7 @@ void sluice_defer(sluice_conn *ws, sluice_job *job, const char *json, ...)
     struct slice argument = template_msgpack("sluice_defer", json, args);
     va_end(args);
     struct conn *conn = conn_given(ws, "sluice_defer", (const void *)(uintptr_t)job);
-    if (conn != NULL && argument.data != NULL)
+    if (conn != NULL && argument.data != NULL && may_act("sluice_defer"))
         operation_do(conn, &(struct operation){.kind = OPERATION_DEFER,
                                                .job = job,
                                                .first = argument,

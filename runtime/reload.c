@@ -218,8 +218,6 @@ static void hand_over(struct reloader *reloader)
 
 static void handed_over(struct reloader *reloader)
 {
-    struct diag *diag = &reloader->diag;
-
     timer_unset(reloader->timers, &reloader->deadline);
     if (reloader->stage == STAGE_LATE) { /* all were told long ago */
         drop(reloader);
@@ -227,13 +225,10 @@ static void handed_over(struct reloader *reloader)
         return;
     }
     bool done = reloader->handover.done;
-    if (done && !server_set_routing(reloader->server, reloader->next)) {
-        diag_add(diag, DIAG_ERROR, &reloader->next->config->source, (struct place){0}, NULL,
-                 "no memory");
-        done = false;
-    }
-    if (done)
+    if (done) {
+        server_set_routing(reloader->server, reloader->next);
         server_switch_listeners(reloader->server);
+    }
     resume(reloader);
     if (!done) {
         end(reloader, false);

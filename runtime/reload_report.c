@@ -35,6 +35,14 @@ static struct reload_row row_of(const struct mount *old, const struct mount *new
                              .from = number_of(old),
                              .to = number_of(new)};
 
+    if (new != NULL) {
+        row.moved = (unsigned)atomic_load(&new->moved);
+        row.upgraded = (unsigned)atomic_load(&new->upgraded);
+    }
+    if (old != NULL) {
+        row.stayed = (unsigned)atomic_load(&old->stayed);
+        row.draining = (unsigned)atomic_load(&old->draining);
+    }
     row.change = old == NULL          ? RELOAD_ADDED
                  : new == NULL        ? RELOAD_REMOVED
                  : row.from == row.to ? RELOAD_SAME

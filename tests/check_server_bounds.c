@@ -103,24 +103,37 @@ START_TEST(rate_recovers)
 END_TEST
 
 /* Who was there before goes on as he began. */
+/* It reaches live connections: from then on it counts; and the other way round. */
 START_TEST(rate_that_is_reloaded)
 {
-    struct client before, after;
+    struct client before, free;
 
     serve(LIFE "\n");
     before = client_open("/life/");
-    serve_conf(LIFE " {\n limits rate=2/m\n}\n");
-    server_reload();
-    AWAIT((after = client_open("/life/"), client_text(&after, "1"), client_text(&after, "2"),
-           client_text(&after, "3"), client_expect_text(&after, "1"),
-           client_expect_text(&after, "2"),
-           client_receive(&after).opcode == CLOSE || (client_hang_up(&after), false)));
-    client_hang_up(&after);
+    free = client_open("/life/");
     for (int i = 0; i < 10; i++) {
         client_text(&before, "one");
         client_expect_text(&before, "one");
     }
-    client_leave(&before);
+    serve_conf(LIFE " {\n limits rate=2/h\n}\n");
+    server_reload();
+    for (int i = 0; i < 2; i++) {
+        client_text(&before, "two");
+        client_expect_text(&before, "two");
+        client_text(&free, "two");
+        client_expect_text(&free, "two");
+    }
+    serve_conf(LIFE " {\n limits rate=2/h message=9\n}\n");
+    server_reload(); /* the same rate: what was spent is spent */
+    client_text(&before, "three");
+    client_expect_fault(&before, 1008);
+    serve_conf(LIFE "\n");
+    server_reload();
+    for (int i = 0; i < 10; i++) {
+        client_text(&free, "three");
+        client_expect_text(&free, "three");
+    }
+    client_leave(&free);
 }
 END_TEST
 

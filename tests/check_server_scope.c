@@ -248,6 +248,77 @@ START_TEST(a_connection_costs_little)
 }
 END_TEST
 
+static struct pattern *pattern_of(const char *route)
+{
+    struct pattern_fault fault;
+    struct pattern *pattern = pattern_compile(slice_of(route), &fault);
+
+    ck_assert_ptr_nonnull(pattern);
+    return pattern;
+}
+
+/* What another pattern captures of the path, where the nth allocation fails. */
+static const struct captured *capture_without(const char *route, unsigned long nth)
+{
+    struct pattern_capture captures[PATTERN_CAPTURES_MAX];
+    struct pattern *pattern = pattern_of(route);
+    const struct captured *captured;
+
+    ck_assert(pattern_match(pattern, scope_whole_path(scope), NULL, captures));
+    mem_fail_at(nth);
+    captured = scope_capture(scope, pattern, captures);
+    mem_fail_at(0);
+    pattern_free(pattern);
+    return captured;
+}
+
+static const struct captured *capture(const char *route)
+{
+    return capture_without(route, 0);
+}
+
+START_TEST(another_pattern_captures_anew)
+{
+    const struct captured *first, *second;
+    const char *room;
+    struct json_object *asgi;
+    long live;
+
+    make(HEAD("/ws/7/lobby/", ""), "/ws/<int:id>/<str:room>/");
+    room = scope_param(scope, "room");
+    asgi = scope_asgi(scope);
+    first = scope_captured(scope);
+    second = capture("/ws/<str:number>/<str:name>/");
+    ck_assert_ptr_nonnull(second);
+    ck_assert_ptr_eq(scope_param(scope, "room"), room); /* not yet */
+    ck_assert_ptr_null(scope_param(scope, "name"));
+
+    scope_use(scope, second);
+    ck_assert_ptr_eq(scope_captured(scope), second);
+    ck_assert_ptr_null(scope_param(scope, "room"));
+    ck_assert_str_eq(scope_param(scope, "name"), "lobby");
+    ck_assert_int_eq(scope_param_int(scope, "id"), 0);
+    ck_assert_ptr_ne(scope_asgi(scope), asgi);
+    ck_assert_str_eq(room, "lobby"); /* what was handed out is still there */
+    ck_assert_ptr_nonnull(strstr(json_object_to_json_string(asgi), "room"));
+    ck_assert_ptr_nonnull(strstr(json_object_to_json_string(scope_asgi(scope)), "number"));
+
+    live = mem_live();
+    for (int i = 0; i < 10; i++) { /* patterns that come again cost nothing more */
+        scope_use(scope, capture("/ws/<int:id>/<str:room>/"));
+        ck_assert_ptr_eq(scope_captured(scope), first);
+        ck_assert_ptr_eq(scope_asgi(scope), asgi);
+        scope_use(scope, capture("/ws/<str:number>/<str:name>/"));
+        ck_assert_ptr_eq(scope_captured(scope), second);
+    }
+    ck_assert_int_eq(mem_live(), live);
+    scope_use(scope, first);
+    ck_assert_ptr_eq(scope_param(scope, "room"), room);
+    ck_assert_int_eq(scope_param_int(scope, "id"), 7);
+    ck_assert_ptr_null(capture_without("/ws/<str:a>/<str:b>/", 1));
+}
+END_TEST
+
 START_TEST(without_memory_there_is_nothing)
 {
     struct http_request request;
@@ -455,6 +526,7 @@ static void add_scope(Suite *suite)
     tcase_add_test(tcase, nobody_and_nowhere);
     tcase_add_test(tcase, the_request_can_be_read_again);
     tcase_add_test(tcase, a_connection_costs_little);
+    tcase_add_test(tcase, another_pattern_captures_anew);
     tcase_add_test(tcase, without_memory_there_is_nothing);
 }
 

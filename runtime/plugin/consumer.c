@@ -268,6 +268,8 @@ struct generation *generation_open(struct plugin_cache *cache, const char *file,
         generation = generation_ref(known);
     else
         generation = open_bytes(cache, file, bytes, digest, fault);
+    if (generation != NULL && generation != known)
+        generation->sequence = known != NULL ? known->sequence + 1 : 1;
     mem_free((char *)bytes.data);
     return generation;
 }
@@ -393,6 +395,11 @@ const struct sluice_consumer *generation_consumer(const struct generation *gener
 uint64_t generation_number(const struct generation *generation)
 {
     return generation->number;
+}
+
+unsigned generation_sequence(const struct generation *generation)
+{
+    return generation->sequence;
 }
 
 const char *generation_name(const struct generation *generation)

@@ -17,11 +17,13 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "server/dispatch.h"
+#include "server/drain.h"
 #include "server/files_parts.h"
 #include "server/group.h"
 #include "server/http.h"
 #include "server/http_body.h"
 #include "server/later.h"
+#include "server/move.h"
 #include "server/scope.h"
 #include "server/server.h"
 
@@ -72,6 +74,7 @@ static struct conn *conn_new(struct worker *worker, int fd)
     conn->http = http_new();
     conn->worker = worker;
     conn->fd = fd;
+    conn->epoch = worker->epoch;
     conn->code = 1006;
     conn->opened = conn->since = conn->heard = conn->message_last = loop_now(worker->loop);
     STAILQ_INIT(&conn->tasks);
@@ -135,6 +138,7 @@ static void conn_free(struct conn *conn)
     struct worker *worker = conn->worker;
 
     conn_log_end(conn);
+    move_forget(conn);
     TAILQ_REMOVE(&worker->conns, conn, link);
     dispatch_discard(conn);
     scope_free(conn->scope);
@@ -188,6 +192,7 @@ static void conn_leave(struct conn *conn)
         conn->code = stop_code(conn);
     group_leave_all(conn);
     alarm_remove_all(conn);
+    drain_end(conn);
     dispatch_drop_events(conn);
     http_free(conn);
     conn_forget_held(conn);

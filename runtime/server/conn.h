@@ -97,6 +97,9 @@ struct conn {
     bool disconnected : 1; /* disconnect was called */
     bool told : 1;         /* the server stops: it was its turn to end... */
     bool stopping : 1;     /* ...which is why it ends */
+    bool parted : 1;       /* its last callback has begun */
+    bool awaited : 1;      /* worker->moves waits for it */
+    bool stayed : 1;       /* its mount has counted it as one that did not go on */
 
     /* Callbacks of a blocking consumer. No bit fields, for they read them. */
     bool blocking;          /* its consumer is one */
@@ -104,6 +107,7 @@ struct conn {
     atomic_bool starved;    /* one on the pool had no memory for what it asked */
     struct task_list tasks; /* those that wait */
     unsigned task_events;   /* events among them */
+    unsigned epoch;         /* worker->epoch, when it was asked to move: server/move */
     unsigned pins;          /* jobs under way that will come back to it */
     struct task *last_task; /* for disconnect, made beforehand: it must not fail */
 
@@ -111,6 +115,8 @@ struct conn {
     struct mount *mount;
     struct routing *routing;       /* the reference that keeps mount */
     struct generation *generation; /* a reference */
+    struct move *moving;           /* upgrade is under way, on the pool; NULL: it is not */
+    struct drain *drain;           /* NULL: it may stay as long as it likes: server/drain */
     struct scope *scope;
     void *state_bytes;       /* the consumer's, of its state_size */
     struct channel *channel; /* NULL: its name was never asked for */
@@ -123,7 +129,7 @@ struct conn {
     struct conn_held *held; /* NULL: nothing that was received is still to be taken */
     struct conn_http *http; /* NULL from the handshake's answer on */
     struct message_reader reader;
-    struct conn_rates *rates; /* NULL: its mount sets none */
+    struct conn_rates *rates; /* NULL: no mount that it was in sets any */
     size_t accounted;         /* bytes of memory that it has told the server's `held` of */
 
     /* What goes out. */

@@ -24,11 +24,16 @@ void conn_exceed(struct conn *conn, enum limit limit, unsigned code, const char 
 
 /* ---- Rates ---------------------------------------------------------------------------------- */
 
+static bool is_rated(const struct limits_config *limits)
+{
+    return limits->rate.count > 0 || limits->bytes.count > 0;
+}
+
 bool conn_rates_begin(struct conn *conn)
 {
     const struct limits_config *limits = conn_limits(conn);
 
-    if (limits->rate.count == 0 && limits->bytes.count == 0)
+    if (!is_rated(limits))
         return true;
     conn->rates = mem_zalloc(sizeof *conn->rates);
     if (conn->rates == NULL)
@@ -37,6 +42,31 @@ bool conn_rates_begin(struct conn *conn)
     bucket_take(&conn->rates->bytes, &limits->bytes, conn_held_size(conn),
                 loop_now(conn->worker->loop));
     return true;
+}
+
+bool conn_rates_prepare(struct conn *conn, const struct limits_config *next)
+{
+    bool needed = conn->state == CONN_OPEN && conn->rates == NULL && is_rated(next);
+
+    if (needed)
+        conn->rates = mem_zalloc(sizeof *conn->rates);
+    return !needed || conn->rates != NULL;
+}
+
+static bool is_same(const struct rate *a, const struct rate *b)
+{
+    return a->count == b->count && a->ms == b->ms;
+}
+
+void conn_rates_change(struct conn *conn, const struct limits_config *before,
+                       const struct limits_config *now)
+{
+    if (conn->rates == NULL)
+        return;
+    if (!is_same(&before->rate, &now->rate))
+        conn->rates->messages = (struct bucket){0};
+    if (!is_same(&before->bytes, &now->bytes))
+        conn->rates->bytes = (struct bucket){0};
 }
 
 size_t conn_rates_room(const struct conn *conn, size_t room)

@@ -27,6 +27,12 @@ void conn_exceed(struct conn *conn, enum limit limit, unsigned code, const char 
 
 /* What the mount says of rates begins to hold. False: no memory. */
 bool conn_rates_begin(struct conn *conn);
+/* It is about to move to a mount with these limits: after this nothing can fail. False: no memory.
+ */
+bool conn_rates_prepare(struct conn *conn, const struct limits_config *next);
+/* It has moved from one to the other. A rate that is the same goes on as it was. */
+void conn_rates_change(struct conn *conn, const struct limits_config *before,
+                       const struct limits_config *now);
 /* The rest is for an open connection that has rates. How many bytes may be received at once, so
  * that a burst is no longer than the rate has it. */
 size_t conn_rates_room(const struct conn *conn, size_t room);

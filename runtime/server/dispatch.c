@@ -20,6 +20,7 @@
 #include "loop/jobs.h"
 #include "server/fanout.h"
 #include "server/group.h"
+#include "server/move.h"
 #include "server/operation.h"
 #include "server/server.h"
 
@@ -218,6 +219,10 @@ static void run_connect(struct conn *conn)
 {
     struct call call = call_of(conn, "connect");
 
+    if (consumer_of(conn)->connect == NULL) { /* it had one when this was to be called */
+        operation_do(conn, &(struct operation){.kind = OPERATION_ACCEPT});
+        return;
+    }
     call_begin(&call, watched_by(conn));
     consumer_of(conn)->connect(public_of(conn));
     call_end(&call, watched_by(conn));
@@ -261,10 +266,25 @@ static void run_disconnect(struct conn *conn)
 {
     struct call call = call_of(conn, "disconnect");
 
+    if (consumer_of(conn)->disconnect == NULL)
+        return;
     call.ending = true;
     call_begin(&call, watched_by(conn));
     consumer_of(conn)->disconnect(public_of(conn), conn->code);
     call_end(&call, watched_by(conn));
+}
+
+static bool run_upgrade(struct conn *conn)
+{
+    const struct move *move = conn->moving;
+    struct call call = call_of(conn, "upgrade");
+
+    call.upgrading = true;
+    call_begin(&call, watched_by(conn));
+    bool done = consumer_of(conn)->upgrade(public_of(conn), move->before.state, move->state_size,
+                                           move->state_version);
+    call_end(&call, watched_by(conn));
+    return done;
 }
 
 void dispatch_handler(struct conn *conn, const struct sluice_handler *handler,
@@ -331,7 +351,7 @@ static void run_event(struct conn *conn, const struct layer_event *event)
 
 /* ---- Tasks: the calls of a blocking consumer ------------------------------------------------ */
 
-enum task_kind { TASK_CONNECT, TASK_MESSAGE, TASK_EVENT, TASK_DISCONNECT };
+enum task_kind { TASK_CONNECT, TASK_MESSAGE, TASK_EVENT, TASK_UPGRADE, TASK_DISCONNECT };
 
 /* One call. Owned by its connection while it waits, by the pool while it runs, and then freed on
  * the loop. */
@@ -342,6 +362,7 @@ struct task {
     struct conn *conn;
     enum task_kind kind;
     bool binary;
+    bool done_well;            /* what upgrade gave */
     struct layer_event *event; /* a reference */
     size_t size;
     uint8_t data[]; /* of a message, a zero byte behind it */
@@ -375,21 +396,40 @@ static void task_free(struct task *task)
     mem_free(task);
 }
 
+static struct task *task_take(struct conn *conn)
+{
+    struct task *task = STAILQ_FIRST(&conn->tasks);
+
+    STAILQ_REMOVE_HEAD(&conn->tasks, link);
+    conn->task_events -= task->kind == TASK_EVENT;
+    conn->parted = conn->parted || task->kind == TASK_DISCONNECT;
+    return task;
+}
+
 /* The next task goes to the pool, if none is there. */
-static void task_start(struct conn *conn)
+static void task_submit(struct conn *conn)
 {
     struct task *task = STAILQ_FIRST(&conn->tasks);
 
     if (conn->busy || conn->stalled || task == NULL)
         return;
     if (jobs_submit(conn->worker->server->jobs, &task->job)) {
-        STAILQ_REMOVE_HEAD(&conn->tasks, link);
-        conn->task_events -= task->kind == TASK_EVENT;
+        task_take(conn);
         conn->busy = true;
         return;
     }
     conn->stalled = true;
     TAILQ_INSERT_TAIL(&conn->worker->stalled, conn, stalled_link);
+}
+
+/* The same, in the code that is to run it; which may have work of its own for the pool first. */
+static void task_start(struct conn *conn)
+{
+    if (conn->busy || conn->stalled)
+        return;
+    if (move_due(conn))
+        move_conn(conn);
+    task_submit(conn);
 }
 
 static void task_add(struct conn *conn, struct task *task)
@@ -399,11 +439,8 @@ static void task_add(struct conn *conn, struct task *task)
     task_start(conn);
 }
 
-/* On the pool. */
-static void task_run(struct job *job)
+static void task_call(struct task *task)
 {
-    struct task *task = (struct task *)job;
-
     switch (task->kind) {
     case TASK_CONNECT:
         run_connect(task->conn);
@@ -414,10 +451,21 @@ static void task_run(struct job *job)
     case TASK_EVENT:
         run_event(task->conn, task->event);
         break;
+    case TASK_UPGRADE:
+        task->done_well = run_upgrade(task->conn);
+        break;
     case TASK_DISCONNECT:
         run_disconnect(task->conn);
         break;
     }
+}
+
+/* On the pool. */
+static void task_run(struct job *job)
+{
+    struct task *task = (struct task *)job;
+
+    task_call(task);
     loop_post(task->conn->worker->loop, &task->done);
 }
 
@@ -426,8 +474,11 @@ static void task_done(struct loop *loop, struct loop_message *message)
     (void)loop;
     struct task *task = (struct task *)((char *)message - offsetof(struct task, done));
     struct conn *conn = task->conn;
+    bool upgrade = task->kind == TASK_UPGRADE, done_well = task->done_well;
     task_free(task);
     conn->busy = false;
+    if (upgrade)
+        move_upgraded(conn, done_well ? NULL : MOVE_REFUSED);
     if (atomic_exchange(&conn->starved, false))
         conn_cut(conn, "no memory");
     task_start(conn);
@@ -452,6 +503,50 @@ static void task_drop_events(struct conn *conn, enum drop drop, bool all)
     }
 }
 
+/* No more room is waited for: its tasks start, or are gone. */
+static void task_unstall(struct conn *conn)
+{
+    if (conn->stalled)
+        TAILQ_REMOVE(&conn->worker->stalled, conn, stalled_link);
+    conn->stalled = false;
+}
+
+void dispatch_upgrade(struct conn *conn)
+{
+    if (!dispatch_blocking(conn)) {
+        move_upgraded(conn, run_upgrade(conn) ? NULL : MOVE_REFUSED);
+        return;
+    }
+    struct task *task = task_new(conn, TASK_UPGRADE, NULL, 0);
+    if (task == NULL) {
+        move_upgraded(conn, MOVE_NO_MEMORY);
+        return;
+    }
+    STAILQ_INSERT_HEAD(&conn->tasks, task, link);
+    task_submit(conn);
+}
+
+void dispatch_catch_up(struct conn *conn)
+{
+    if (dispatch_blocking(conn))
+        return;
+    task_unstall(conn);
+    while (!STAILQ_EMPTY(&conn->tasks)) {
+        struct task *task = task_take(conn);
+
+        task_call(task);
+        task_free(task);
+        conn_ready(conn);
+    }
+}
+
+bool dispatch_unmet(const struct conn *conn)
+{
+    const struct task *task = STAILQ_FIRST(&conn->tasks);
+
+    return task != NULL && task->kind == TASK_CONNECT;
+}
+
 void dispatch_resume(struct worker *worker)
 {
     struct conn_list list = TAILQ_HEAD_INITIALIZER(list);
@@ -467,20 +562,19 @@ void dispatch_resume(struct worker *worker)
 
 /* ---- From the connection -------------------------------------------------------------------- */
 
-bool dispatch_prepare(struct conn *conn)
+bool dispatch_prepare(struct conn *conn, bool blocking)
 {
-    if (!dispatch_blocking(conn))
+    if (!blocking)
         return true;
-    conn->last_task = task_new(conn, TASK_DISCONNECT, NULL, 0);
+    if (conn->last_task == NULL)
+        conn->last_task = task_new(conn, TASK_DISCONNECT, NULL, 0);
     /* A callback on the pool can't make the name then, since it stands in the loop's table. */
     return conn->last_task != NULL && channel_name(conn) != NULL;
 }
 
 void dispatch_discard(struct conn *conn)
 {
-    if (conn->stalled) /* with events that were dropped since */
-        TAILQ_REMOVE(&conn->worker->stalled, conn, stalled_link);
-    conn->stalled = false;
+    task_unstall(conn); /* it waited with events that were dropped since */
     if (conn->last_task != NULL)
         task_free(conn->last_task);
     conn->last_task = NULL;
@@ -504,6 +598,8 @@ void dispatch_connect(struct conn *conn)
 
 void dispatch_message(struct conn *conn, bool binary, const uint8_t *data, size_t size)
 {
+    if (move_due(conn))
+        move_conn(conn);
     if (!dispatch_blocking(conn)) {
         run_message(conn, binary, data, size);
         return;
@@ -519,6 +615,8 @@ void dispatch_message(struct conn *conn, bool binary, const uint8_t *data, size_
 
 void dispatch_event(struct conn *conn, struct layer_event *event)
 {
+    if (move_due(conn))
+        move_conn(conn);
     if (!dispatch_open(conn)) {
         drop_event(conn, DROP_CLOSED, (struct slice){0});
         return;
@@ -543,11 +641,15 @@ void dispatch_drop_events(struct conn *conn)
     task_drop_events(conn, DROP_CLOSED, true);
 }
 
+/* Whether there is one to call is known when it is its turn: the consumer may be another by then.
+ */
 void dispatch_disconnect(struct conn *conn)
 {
-    if (consumer_of(conn)->disconnect == NULL)
-        return;
-    if (!dispatch_blocking(conn)) {
+    if (move_due(conn))
+        move_conn(conn);
+    bool none = consumer_of(conn)->disconnect == NULL && dispatch_idle(conn);
+    if (none || !dispatch_blocking(conn)) {
+        conn->parted = true;
         run_disconnect(conn);
         return;
     }

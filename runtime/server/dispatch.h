@@ -27,6 +27,7 @@ struct call {
     unsigned batch_frames; /* messages in it so far, from this call */
     uint64_t started;      /* clock_coarse */
     bool ending;           /* in disconnect */
+    bool upgrading;        /* in upgrade */
     bool on_pool;
     struct call *outer; /* NULL: there is none */
     LIST_ENTRY(call) pool_link;
@@ -61,8 +62,9 @@ static inline bool dispatch_open(const struct conn *conn)
     return conn->state == CONN_OPEN || conn->state == CONN_CONNECTING;
 }
 
-/* What a connection needs before its first call. False: no memory. */
-bool dispatch_prepare(struct conn *conn);
+/* What a connection needs before its first call by a consumer that blocks or not. False: no memory.
+ */
+bool dispatch_prepare(struct conn *conn, bool blocking);
 /* And what is left of it after the last one. */
 void dispatch_discard(struct conn *conn);
 
@@ -76,6 +78,15 @@ void dispatch_handler(struct conn *conn, const struct sluice_handler *handler,
 void dispatch_event(struct conn *conn, struct layer_event *event);
 /* The last call. Later, where callbacks of it are still to end. */
 void dispatch_disconnect(struct conn *conn);
+
+/* Has not even its connect been called? It waits for the pool then. */
+bool dispatch_unmet(const struct conn *conn);
+/* Calls upgrade of the consumer that the connection has now, for what conn->moving has of another.
+ * Its end is told to move_upgraded: before this returns, or from the pool. */
+void dispatch_upgrade(struct conn *conn);
+/* Its consumer may have been a blocking one before, and is none now: what waited for the pool is
+ * called here. */
+void dispatch_catch_up(struct conn *conn);
 
 static inline bool dispatch_blocking(const struct conn *conn)
 {

@@ -16,6 +16,7 @@
 #include "server/compression.h"
 #include "server/dispatch.h"
 #include "server/group.h"
+#include "server/move.h"
 #include "server/server.h"
 
 enum {
@@ -290,14 +291,17 @@ static unsigned serve_each(struct run *run, struct audience *audience, struct co
 static unsigned member_serve(struct run *run, const struct membership *membership)
 {
     struct conn *conn = membership->ends.conn;
-    struct audience *audience = audience_of(run, conn);
+    uint64_t joined = membership->moment;
 
+    if (move_due(conn))
+        move_conn(conn); /* first: of which audience it is says where it stands */
+    struct audience *audience = audience_of(run, conn);
     if (audience == NULL) {
         mount_drop(conn->mount, DROP_NO_MEMORY, (struct slice){0});
         return 1;
     }
-    if (!takes_all(run, conn, membership->moment) || !audience_has_all(audience, run->count))
-        return serve_each(run, audience, conn, membership->moment);
+    if (!takes_all(run, conn, joined) || !audience_has_all(audience, run->count))
+        return serve_each(run, audience, conn, joined);
     struct passage all = audience->all;
     passage_send(conn, &all);
     return work_of(run, audience->all.size);

@@ -295,7 +295,8 @@ static bool conn_attach(struct conn *conn, struct mount *mount, const struct exc
     conn->routing = routing_ref(mount->routing);
     conn->generation = generation_ref(mount->generation);
     conn->blocking = consumer->blocking;
-    return dispatch_prepare(conn);
+    conn->epoch = conn->worker->epoch;
+    return dispatch_prepare(conn, consumer->blocking);
 }
 
 static void serve_upgrade(struct exchange *exchange, struct mount *mount,

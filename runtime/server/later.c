@@ -87,7 +87,8 @@ struct deferred {
     struct loop_message back; /* the way back */
     struct conn *conn;
     struct mount *mount;
-    struct generation *generation; /* a reference: the code stays until it returns */
+    struct routing *routing;       /* references: its connection may move meanwhile, but the... */
+    struct generation *generation; /* ...mount and the code stay until it returns */
     sluice_job *run;
     struct layer_event *result; /* NULL: nothing to deliver */
     struct text argument;
@@ -98,6 +99,7 @@ static void deferred_free(struct deferred *deferred)
     if (deferred->result != NULL)
         layer_event_unref(deferred->result);
     generation_unref(deferred->generation);
+    routing_unref(deferred->routing);
     text_free(&deferred->argument);
     mem_free(deferred);
 }
@@ -162,6 +164,7 @@ void later_defer(struct conn *conn, sluice_job *job, struct generation *generati
     deferred->back.run = deferred_back;
     deferred->conn = conn;
     deferred->mount = conn->mount;
+    deferred->routing = routing_ref(conn->routing);
     deferred->generation = generation_ref(generation);
     deferred->run = job;
     text_add(&deferred->argument, argument.data, argument.size);

@@ -40,6 +40,9 @@ const char *drop_name(enum drop drop)
     return names[drop];
 }
 
+/* What is said beside the reasons for a drop. */
+#define SAID ((enum drop)DROP_COUNT)
+
 /* FNV-1a of what tells one thing from another; never 0, and never long, whoever chose it. */
 static unsigned hash_of(enum drop drop, struct slice what)
 {
@@ -52,19 +55,9 @@ static unsigned hash_of(enum drop drop, struct slice what)
     return hash ? hash : 1;
 }
 
-bool mount_drop(struct mount *mount, enum drop drop, struct slice what)
+/* The first of its kind within a minute? */
+static bool is_news(struct mount *mount, unsigned hash)
 {
-    return mount_drop_many(mount, drop, 1, what);
-}
-
-bool mount_drop_many(struct mount *mount, enum drop drop, unsigned long count, struct slice what)
-{
-    static struct mount outside;
-
-    if (mount == NULL)
-        mount = &outside;
-    atomic_fetch_add_explicit(&mount->dropped[drop], count, memory_order_relaxed);
-    unsigned hash = hash_of(drop, what);
     uint64_t now = clock_now();
     int room = -1;
     for (int i = 0; i < MOUNT_TOLD_MAX; i++) {
@@ -81,6 +74,26 @@ bool mount_drop_many(struct mount *mount, enum drop drop, unsigned long count, s
     atomic_store(&mount->told[room].when, now);
     atomic_store(&mount->told[room].what, hash);
     return true;
+}
+
+bool mount_drop(struct mount *mount, enum drop drop, struct slice what)
+{
+    return mount_drop_many(mount, drop, 1, what);
+}
+
+bool mount_drop_many(struct mount *mount, enum drop drop, unsigned long count, struct slice what)
+{
+    static struct mount outside;
+
+    if (mount == NULL)
+        mount = &outside;
+    atomic_fetch_add_explicit(&mount->dropped[drop], count, memory_order_relaxed);
+    return is_news(mount, hash_of(drop, what));
+}
+
+bool mount_says(struct mount *mount, const char *what)
+{
+    return is_news(mount, hash_of(SAID, slice_of(what)));
 }
 
 void mount_enter(struct mount *mount)

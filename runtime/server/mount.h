@@ -49,6 +49,10 @@ struct mount {
     struct limit_counts limits;
     atomic_ulong opened, refused, slow_callbacks;
     atomic_uint open; /* connections that are in it now */
+    /* of the reload that brought it: live connections that came to it... */
+    atomic_ulong moved, upgraded; /* ...as they were, and through upgrade */
+    /* of the one that replaced it: those that did not go on... */
+    atomic_ulong stayed, draining; /* ...and of them, those that are to be closed */
     struct {
         atomic_uint what;      /* hash of what was told; 0: free */
         _Atomic uint64_t when; /* clock_now */
@@ -100,5 +104,7 @@ struct mount *routing_mount(const struct routing *routing, const struct mount_co
  * within a minute. NULL: what was done outside of any call, by a consumer's own thread, say. */
 bool mount_drop(struct mount *mount, enum drop drop, struct slice what);
 bool mount_drop_many(struct mount *mount, enum drop drop, unsigned long count, struct slice what);
+/* The same where nothing is dropped: is this to be said? */
+bool mount_says(struct mount *mount, const char *what);
 
 #endif

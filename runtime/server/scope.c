@@ -1,10 +1,10 @@
 /*
  * server/scope: who is connecting: what a consumer may ask about its client's request.
  *
- * One block holds all that is kept: the struct, its params, and behind them the bytes: strings,
- * each with a zero byte, that offsets point to. A string that is not among them is read out of the
- * head when first asked for, and then kept in a list. Only what the head has is kept there, so the
- * head bounds the list, whatever a consumer asks for.
+ * One block holds all that is kept: the struct, behind it what the pattern captured, and behind
+ * that the bytes of the strings, each with a zero byte, that offsets point to. A string that is not
+ * among them is read out of the head when first asked for, and then kept in a list. Only what the
+ * head has is kept there, so the head bounds the list, whatever a consumer asks for.
  */
 #include "server/scope.h"
 
@@ -22,9 +22,19 @@
 #define NOWHERE UINT32_MAX /* the offset of a string that there is not */
 
 struct param {
-    uint32_t name, text; /* offsets */
+    uint32_t name, text; /* offsets from the beginning of what was captured */
     uint32_t size;       /* of text, which may hold zero bytes */
     enum pattern_kind kind;
+};
+
+/* The bytes of the strings follow. The scope as ASGI has it holds params too, so it is kept here:
+ * whoever was given one keeps it, when another pattern counts. */
+struct captured {
+    struct captured *next;
+    struct json_object *asgi; /* NULL: never asked for */
+    uint32_t size;            /* with the bytes */
+    uint32_t param_count;
+    struct param params[];
 };
 
 enum place { IN_QUERY, IN_HEADER, IN_COOKIE };
@@ -38,22 +48,27 @@ struct answer {
 
 struct scope {
     SLIST_HEAD(, answer) answers;
-    struct json_object *asgi; /* NULL: never asked for */
-    uint32_t head_size, path_size;
-    uint32_t path, peer, local; /* offsets; the head has 0 */
-    uint32_t param_count;
+    struct captured *captured;  /* all there are; the first is what counts */
+    uint32_t path, peer, local; /* offsets from the beginning of the scope; the head stands... */
+    uint32_t head_size;         /* ...before the path */
+    uint32_t path_size;
     bool secure;
-    struct param params[];
 };
 
-static char *bytes_of(const struct scope *scope)
+/* The first one follows the scope, and is aligned as that is. */
+static struct captured *first_of(struct scope *scope)
 {
-    return (char *)&scope->params[scope->param_count];
+    return (struct captured *)(scope + 1);
 }
 
 static const char *string_at(const struct scope *scope, uint32_t offset)
 {
-    return offset != NOWHERE ? bytes_of(scope) + offset : NULL;
+    return offset != NOWHERE ? (const char *)scope + offset : NULL;
+}
+
+static const char *text_at(const struct captured *captured, uint32_t offset)
+{
+    return (const char *)captured + offset;
 }
 
 /* ---- What is kept ---- */
@@ -66,25 +81,47 @@ static struct slice head_of(const struct http_request *request)
     return (struct slice){request->method.data, (size_t)(end - request->method.data)};
 }
 
-static uint32_t keep(struct scope *scope, uint32_t *end, struct slice text)
+/* Puts it `*end` bytes behind the base, and gives that offset. */
+static uint32_t keep(void *base, uint32_t *end, struct slice text)
 {
+    char *copy = (char *)base + *end;
     uint32_t offset = *end;
 
     if (text.data == NULL)
         return NOWHERE;
-    memcpy(bytes_of(scope) + offset, text.data, text.size);
-    bytes_of(scope)[offset + text.size] = '\0';
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
     *end += (uint32_t)text.size + 1;
     return offset;
 }
 
-static void keep_param(struct scope *scope, uint32_t *end, struct param *param,
-                       const struct pattern *pattern, unsigned index, struct slice text)
+static size_t captured_size(const struct pattern *pattern, const struct pattern_capture *captures)
 {
-    param->name = keep(scope, end, slice_of(pattern_capture_name(pattern, index)));
-    param->text = keep(scope, end, text);
-    param->size = (uint32_t)text.size;
-    param->kind = pattern_capture_kind(pattern, index);
+    unsigned count = pattern_capture_count(pattern);
+    size_t size = sizeof(struct captured) + count * sizeof(struct param);
+
+    for (unsigned i = 0; i < count; i++)
+        size += strlen(pattern_capture_name(pattern, i)) + captures[i].text.size + 2;
+    return size;
+}
+
+static void captured_fill(struct captured *captured, size_t size, const struct pattern *pattern,
+                          const struct pattern_capture *captures)
+{
+    unsigned count = pattern_capture_count(pattern);
+    uint32_t end = (uint32_t)(sizeof *captured + count * sizeof(struct param));
+
+    *captured = (struct captured){.size = (uint32_t)size, .param_count = count};
+    for (unsigned i = 0; i < count; i++) {
+        struct slice text = captures[i].text;
+
+        captured->params[i] = (struct param){
+            .name = keep(captured, &end, slice_of(pattern_capture_name(pattern, i))),
+            .text = keep(captured, &end, text),
+            .size = (uint32_t)text.size,
+            .kind = pattern_capture_kind(pattern, i),
+        };
+    }
 }
 
 struct scope *scope_new(const struct http_request *request, struct slice path,
@@ -92,29 +129,83 @@ struct scope *scope_new(const struct http_request *request, struct slice path,
                         const char *peer, const char *local, bool secure)
 {
     struct slice head = head_of(request), far = slice_of(peer), near = slice_of(local);
-    unsigned count = pattern_capture_count(pattern);
-    size_t size = head.size + path.size + far.size + near.size + 4;
-    uint32_t end = 0;
+    size_t first = captured_size(pattern, captures);
+    size_t size = sizeof(struct scope) + first + head.size + path.size + far.size + near.size + 4;
+    uint32_t end = (uint32_t)(sizeof(struct scope) + first);
 
-    for (unsigned i = 0; i < count; i++)
-        size += strlen(pattern_capture_name(pattern, i)) + captures[i].text.size + 2;
     if (size > INT_MAX) /* json-c's lengths are ints */
         return NULL;
 
-    struct scope *scope = mem_alloc(sizeof *scope + count * sizeof(struct param) + size);
+    struct scope *scope = mem_alloc(size);
     if (scope == NULL)
         return NULL;
-    *scope = (struct scope){.head_size = (uint32_t)head.size,
-                            .path_size = (uint32_t)path.size,
-                            .param_count = count,
-                            .secure = secure};
+    *scope = (struct scope){
+        .head_size = (uint32_t)head.size, .path_size = (uint32_t)path.size, .secure = secure};
+    scope->captured = first_of(scope);
+    captured_fill(scope->captured, first, pattern, captures);
     keep(scope, &end, head);
     scope->path = keep(scope, &end, path);
     scope->peer = keep(scope, &end, far);
     scope->local = keep(scope, &end, near);
-    for (unsigned i = 0; i < count; i++)
-        keep_param(scope, &end, &scope->params[i], pattern, i, captures[i].text);
     return scope;
+}
+
+/* ---- Another pattern ---- */
+
+const struct captured *scope_captured(const struct scope *scope)
+{
+    return scope->captured;
+}
+
+static bool captured_equal(const struct captured *a, const struct captured *b)
+{
+    return a->size == b->size && a->param_count == b->param_count &&
+           memcmp(a->params, b->params, a->size - sizeof *a) == 0;
+}
+
+/* One that there is already is used again, so that patterns that come and go don't add up. */
+const struct captured *scope_capture(struct scope *scope, const struct pattern *pattern,
+                                     const struct pattern_capture *captures)
+{
+    size_t size = captured_size(pattern, captures);
+    struct captured *made = size <= INT_MAX ? mem_zalloc(size) : NULL;
+
+    if (made == NULL)
+        return NULL;
+    captured_fill(made, size, pattern, captures);
+    for (struct captured *known = scope->captured; known != NULL; known = known->next) {
+        if (captured_equal(known, made)) {
+            mem_free(made);
+            return known;
+        }
+    }
+    made->next = scope->captured->next;
+    scope->captured->next = made;
+    return made;
+}
+
+void scope_use(struct scope *scope, const struct captured *captured)
+{
+    struct captured **place = &scope->captured;
+
+    while (*place != captured)
+        place = &(*place)->next;
+    struct captured *found = *place;
+    *place = found->next;
+    found->next = scope->captured;
+    scope->captured = found;
+}
+
+static void captured_free_all(struct scope *scope)
+{
+    while (scope->captured != NULL) {
+        struct captured *captured = scope->captured;
+
+        scope->captured = captured->next;
+        json_object_put(captured->asgi);
+        if (captured != first_of(scope))
+            mem_free(captured);
+    }
 }
 
 void scope_free(struct scope *scope)
@@ -127,7 +218,7 @@ void scope_free(struct scope *scope)
         SLIST_REMOVE_HEAD(&scope->answers, link);
         mem_free(answer);
     }
-    json_object_put(scope->asgi);
+    captured_free_all(scope);
     mem_free(scope);
 }
 
@@ -137,7 +228,14 @@ bool scope_request(const struct scope *scope, struct http_request *request)
     const struct http_limits none = {SIZE_MAX, SIZE_MAX, UINT_MAX};
     struct http_scan scan = {0};
 
-    return http_parse(bytes_of(scope), scope->head_size, &none, &scan, request) == HTTP_DONE;
+    const char *head = string_at(scope, scope->path - scope->head_size - 1);
+
+    return http_parse(head, scope->head_size, &none, &scan, request) == HTTP_DONE;
+}
+
+struct slice scope_whole_path(const struct scope *scope)
+{
+    return (struct slice){string_at(scope, scope->path), scope->path_size};
 }
 
 const char *scope_path(const struct scope *scope)
@@ -154,9 +252,11 @@ const char *scope_peer(const struct scope *scope)
 
 static const struct param *find_param(const struct scope *scope, const char *name)
 {
-    for (unsigned i = 0; i < scope->param_count; i++)
-        if (strcmp(string_at(scope, scope->params[i].name), name) == 0)
-            return &scope->params[i];
+    const struct captured *captured = scope->captured;
+
+    for (unsigned i = 0; i < captured->param_count; i++)
+        if (strcmp(text_at(captured, captured->params[i].name), name) == 0)
+            return &captured->params[i];
     return NULL;
 }
 
@@ -167,14 +267,14 @@ const char *scope_param(const struct scope *scope, const char *name)
     if (param == NULL)
         return NULL;
 
-    const char *text = string_at(scope, param->text);
+    const char *text = text_at(scope->captured, param->text);
     return strlen(text) == param->size ? text : NULL;
 }
 
 /* Can't overflow: a number that is no long long does not match <int:name>. */
 static long long number_of(const struct scope *scope, const struct param *param)
 {
-    return strtoll(string_at(scope, param->text), NULL, 10);
+    return strtoll(text_at(scope->captured, param->text), NULL, 10);
 }
 
 long long scope_param_int(const struct scope *scope, const char *name)
@@ -298,18 +398,19 @@ static struct json_object *param_new(const struct scope *scope, const struct par
 {
     if (param->kind == PATTERN_INT)
         return json_object_new_int64(number_of(scope, param));
-    return json_object_new_string_len(string_at(scope, param->text), (int)param->size);
+    return json_object_new_string_len(text_at(scope->captured, param->text), (int)param->size);
 }
 
 static struct json_object *kwargs_new(const struct scope *scope)
 {
     struct json_object *kwargs = json_object_new_object();
+    const struct captured *captured = scope->captured;
     bool ok = kwargs != NULL;
 
-    for (unsigned i = 0; ok && i < scope->param_count; i++) {
-        const struct param *param = &scope->params[i];
+    for (unsigned i = 0; ok && i < captured->param_count; i++) {
+        const struct param *param = &captured->params[i];
 
-        ok = asgi_put(kwargs, string_at(scope, param->name), param_new(scope, param));
+        ok = asgi_put(kwargs, text_at(captured, param->name), param_new(scope, param));
     }
     if (ok)
         return kwargs;
@@ -322,17 +423,19 @@ struct json_object *scope_asgi(struct scope *scope)
     struct http_request request;
     struct asgi_source source = {
         .request = &request,
-        .path = {string_at(scope, scope->path), scope->path_size},
+        .path = scope_whole_path(scope),
         .peer = string_at(scope, scope->peer),
         .local = string_at(scope, scope->local),
         .secure = scope->secure,
     };
 
-    if (scope->asgi != NULL || !scope_request(scope, &request))
-        return scope->asgi;
+    struct json_object **asgi = &scope->captured->asgi;
+
+    if (*asgi != NULL || !scope_request(scope, &request))
+        return *asgi;
     source.kwargs = kwargs_new(scope);
     if (source.kwargs != NULL)
-        scope->asgi = asgi_scope_new(&source);
+        *asgi = asgi_scope_new(&source);
     json_object_put(source.kwargs);
-    return scope->asgi;
+    return *asgi;
 }

@@ -3,7 +3,8 @@
  *
  * A connection keeps one block of memory: the request head as it came, the decoded path, what the
  * pattern captured, and the two addresses. All else is read out of the head when it is asked for,
- * since few consumers ask for much, and all connections pay for what is kept.
+ * since few consumers ask for much, and all connections pay for what is kept. A reload may give the
+ * path another pattern; then what that captures counts, and what was captured before is kept too.
  *
  * Strings stay valid until the scope is freed. They are NULL where there is no such thing, where
  * it holds a zero byte, or without memory. Path, params and queries are UTF-8; headers and cookies
@@ -28,6 +29,20 @@ struct scope *scope_new(const struct http_request *request, struct slice path,
                         const struct pattern *pattern, const struct pattern_capture *captures,
                         const char *peer, const char *local, bool secure);
 void scope_free(struct scope *scope); /* NULL is fine */
+
+/* The decoded path, zero bytes and all. */
+struct slice scope_whole_path(const struct scope *scope);
+
+/* What a pattern has captured; owned by its scope. */
+struct captured;
+
+/* What params are looked for in now. */
+const struct captured *scope_captured(const struct scope *scope);
+/* The same for another pattern that takes the path. Nothing changes yet, so that nothing need be
+ * taken back where it is not used after all. NULL without memory. */
+const struct captured *scope_capture(struct scope *scope, const struct pattern *pattern,
+                                     const struct pattern_capture *captures);
+void scope_use(struct scope *scope, const struct captured *captured); /* one of its own */
 
 /* The request again, read from the scope's own copy of its head. */
 bool scope_request(const struct scope *scope, struct http_request *request);

@@ -18,6 +18,7 @@
 #include "server/acceptor.h"
 #include "server/fanout.h"
 #include "server/listener.h"
+#include "server/move.h"
 
 enum { RESERVED_FILES = 64 }; /* descriptors that are not connections: logs, files, loops, copies */
 
@@ -121,23 +122,18 @@ bool server_start(struct server *server)
 
 /* ---- Changing ------------------------------------------------------------------------------- */
 
-bool server_set_routing(struct server *server, struct routing *routing)
+void server_set_routing(struct server *server, struct routing *routing)
 {
-    bool ready = true;
-
-    for (unsigned i = 0; i < server->worker_count && ready; i++)
-        ready = worker_prepare_routing(server->workers[i], routing);
-    for (unsigned i = 0; i < server->worker_count; i++) {
-        if (ready)
-            worker_set_routing(server->workers[i]);
-        else
-            worker_take_back_routing(server->workers[i]);
-    }
-    if (!ready)
-        return false;
+    atomic_fetch_add(&server->workers_moving, server->worker_count);
+    for (unsigned i = 0; i < server->worker_count; i++)
+        move_begin(server->workers[i], routing_ref(routing));
     routing_unref(server->routing);
     server->routing = routing_ref(routing);
-    return true;
+}
+
+void server_worker_moved(struct server *server)
+{
+    atomic_fetch_sub(&server->workers_moving, 1);
 }
 
 bool server_prepare_listeners(struct server *server, const struct config *config, struct diag *diag)
@@ -185,7 +181,7 @@ void server_switch_listeners(struct server *server)
 
 bool server_settled(const struct server *server)
 {
-    return atomic_load(&server->retiring) == 0;
+    return atomic_load(&server->workers_moving) == 0 && atomic_load(&server->retiring) == 0;
 }
 
 /* ---- Counting ------------------------------------------------------------------------------- */

@@ -31,8 +31,9 @@ struct server {
     atomic_uint open;           /* connections */
     atomic_size_t held;         /* bytes of memory that half messages of all connections take */
     atomic_uint workers_left;   /* of a stop: those that still have connections */
+    atomic_uint workers_moving; /* of a reload: those whose connections are still to move */
     atomic_ulong accepted;
-    atomic_ulong undelivered;          /* events for which there was nobody, or no memory */
+    atomic_ulong undelivered; /* events for which there was nobody, or no memory */
     void (*on_stopped)(void *context); /* told on a worker's thread, when the last one is through */
     void *context;
 };
@@ -42,8 +43,10 @@ struct server {
 struct server *server_new(struct plugin_cache *cache, struct routing *routing, struct diag *diag);
 bool server_start(struct server *server);
 
-/* New connections meet this routing from now on; live ones stay with the one they met. */
-bool server_set_routing(struct server *server, struct routing *routing);
+/* All loops stand still: see server/pause. New connections meet this routing from now on, and live
+ * ones move to it; until they have, as far as they can, the server is not settled: see server/move.
+ */
+void server_set_routing(struct server *server, struct routing *routing);
 
 /* What a reload changes of the addresses, in two steps: opens what is new (false, with errors in
  * diag: nothing has changed); then serves it, which can't fail. Addresses that are gone let in who
@@ -71,6 +74,8 @@ const char *server_address(const struct server *server, unsigned index);
 
 /* A worker's thread: it has no connection left of those a stop was to close. */
 void server_worker_stopped(struct server *server);
+/* A worker's thread: its connections have moved. */
+void server_worker_moved(struct server *server);
 
 /* Any thread. False: as many are open as may be. */
 bool server_admit(struct server *server);

@@ -15,6 +15,7 @@
 #include "server/conn.h"
 #include "server/dispatch.h"
 #include "server/fanout.h"
+#include "server/move.h"
 #include "server/server.h"
 
 enum {
@@ -33,6 +34,7 @@ static bool worker_turn(struct loop *loop, void *context)
     (void)loop;
     struct worker *worker = context;
     bool more = fanout_turn(worker);
+    more = move_turn(worker) || more;
     return conn_turn(worker) || more;
 }
 
@@ -102,6 +104,7 @@ struct worker *worker_new(struct server *server, unsigned index, struct routing 
     TAILQ_INIT(&worker->stalled);
     worker->turn = (struct loop_hook){.run = worker_turn, .context = worker};
     worker->sweep.run = worker_sweep;
+    move_prepare(worker);
     worker->room.run = worker_room;
     worker->receive = mem_alloc(WORKER_RECEIVE_SIZE + 1);
     worker->fanout = fanout_new();
@@ -144,52 +147,6 @@ bool worker_start(struct worker *worker)
     acceptor_prepare(worker);
     acceptor_change_post(change);
     return loop_start(worker->loop, NULL, NULL, worker);
-}
-
-/* ---- Messages ------------------------------------------------------------------------------- */
-
-struct routing_message {
-    struct loop_message message; /* first */
-    struct routing *routing;     /* a reference */
-};
-
-static void take_routing(struct loop *loop, struct loop_message *message)
-{
-    struct routing_message *taken = (struct routing_message *)message;
-    struct worker *worker = loop_data(loop);
-
-    routing_unref(worker->routing);
-    worker->routing = taken->routing;
-    timer_set(worker->timers, &worker->sweep, loop_now(loop)); /* limits may be shorter now */
-    mem_free(taken);
-}
-
-bool worker_prepare_routing(struct worker *worker, struct routing *routing)
-{
-    struct routing_message *message = mem_alloc(sizeof *message);
-
-    if (message == NULL)
-        return false;
-    *message = (struct routing_message){{.run = take_routing}, routing_ref(routing)};
-    worker->next_routing = message;
-    return true;
-}
-
-void worker_take_back_routing(struct worker *worker)
-{
-    if (worker->next_routing == NULL)
-        return;
-    routing_unref(worker->next_routing->routing);
-    mem_free(worker->next_routing);
-    worker->next_routing = NULL;
-}
-
-void worker_set_routing(struct worker *worker)
-{
-    struct routing_message *message = worker->next_routing;
-
-    worker->next_routing = NULL;
-    loop_post(worker->loop, &message->message);
 }
 
 void worker_pool_has_room(struct worker *worker)

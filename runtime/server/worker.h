@@ -29,8 +29,8 @@ struct worker {
     struct loop *loop;
     struct timers *timers;
     struct loop_hook turn;
-    struct routing *routing;              /* what new connections meet; a reference */
-    struct routing_message *next_routing; /* main thread's: prepared, and not yet posted */
+    struct routing *routing; /* what new connections meet; a reference */
+    unsigned epoch;          /* counts routings: which one it is */
 
     /* Its connections. */
     struct conn_list conns;   /* all of them */
@@ -61,6 +61,17 @@ struct worker {
     int spare;                  /* a descriptor for when there is no other; -1: none */
     uint64_t lacked_at;         /* when there was none last; 0: never */
 
+    /* Connections on their way to a new routing: server/move. */
+    struct worker_moves {
+        bool begun;            /* a routing is new, and what follows from it is to be done */
+        bool sweeping;         /* connections are looked at, some in each turn... */
+        struct conn *next;     /* ...this one next; NULL: all have been */
+        bool told;             /* the server knows that they have moved, or that... */
+        unsigned waiting;      /* ...these can't yet, for a callback of theirs is under way */
+        struct timer patience; /* until it is told all the same */
+        uint32_t drained;      /* counts those that are to be closed, to spread their deadlines */
+    } moves;
+
     /* Stopping. */
     bool stopping;                 /* takes no connection any more */
     bool stopped;                  /* and has none any more, which the server knows */
@@ -89,12 +100,6 @@ bool worker_start(struct worker *worker);
 
 /* A thread of the pool: what was refused may be tried again. */
 void worker_pool_has_room(struct worker *worker);
-
-/* Main thread: from now on new connections meet this routing. In two steps, so that all workers
- * take it or none does: false without memory, and then it is taken back from those that have it. */
-bool worker_prepare_routing(struct worker *worker, struct routing *routing);
-void worker_take_back_routing(struct worker *worker); /* none is prepared: nothing */
-void worker_set_routing(struct worker *worker);       /* the one that is prepared */
 
 /* Main thread. Stops accepting, and closes every connection, the closing handshake and all: few of
  * them at once, many in even slices over `pace` ms. Those whose turn has not come are served as
