@@ -13,7 +13,7 @@ const require = createRequire(`${process.env.SLUICE_NODE}/package.json`);
 const { chromium } = require("playwright-core");
 export const WebSocket = require("ws");
 
-const directory = process.env.SLUICE_DIR;
+export const directory = process.env.SLUICE_DIR;
 export const base = `http://127.0.0.1:${process.env.SLUICE_PORT}`;
 export const prefix = "运维咖啡吧:";
 
@@ -26,7 +26,7 @@ export const server = {
     const log = openSync(`${directory}/err`, "a");
     this.process = spawn(
       process.env.SLUICE,
-      ["run", "-c", `${directory}/routing.conf`, "--no-supervise"],
+      ["run", "-c", `${directory}/routing.conf`, "--no-supervise", "--watch"],
       { stdio: ["ignore", log, log] },
     );
     for (let i = 0; i < 100; i++) {

@@ -1,6 +1,7 @@
 // browser/pages: what a person meets on the demo's pages, done by a real browser.
+import { copyFile, rename } from "node:fs/promises";
 import {
-  test, runTests, until, equal, sleep, server, base, prefix, WebSocket,
+  test, runTests, until, equal, sleep, server, base, directory, prefix, WebSocket,
 } from "./harness.mjs";
 
 // -- A page of the chat ------------------------------------------------------------------------
@@ -234,6 +235,53 @@ test("a server that stops says so, and is gone in time", { loses: true }, async 
   await connected(page);
 });
 
+// -- Live code ---------------------------------------------------------------------------------
+
+// What a build does, with a ticker.so that run.sh has made.
+async function install(version) {
+  await copyFile(`${directory}/ticker-${version}.so`, `${directory}/consumers/ticker.new`);
+  await rename(`${directory}/consumers/ticker.new`, `${directory}/consumers/ticker.so`);
+}
+
+const ticker = (page, what) => page.textContent(`#ticker-${what}`);
+const ticks = async (page) => Number(await ticker(page, "ticks"));
+const happened = (page) => page.$$eval("#ticker-log li", (all) => all.map((li) => li.textContent));
+
+test("the code changes behind an open page, and back: the same connection goes on", async (context) => {
+  const page = await context.newPage();
+  let sockets = 0;
+  page.on("websocket", () => sockets++);
+  await page.goto(`${base}/ticker`);
+  await until("two ticks", async () => (await ticks(page)) > 1);
+  equal(await ticker(page, "version"), "1", "the version at first");
+  const before = await ticks(page);
+
+  await install(2);
+  await until("the new version", async () => (await ticker(page, "version")) === "2");
+  if ((await ticks(page)) <= before) throw new Error("it counts anew");
+  equal(await ticker(page, "says"), "Second.", "what the new code says");
+  const [line, ...more] = await happened(page);
+  if (!/The code changed from version 1 to 2, over the same connection: (\d+) ticks/.test(line))
+    throw new Error(`the page says: ${line}`);
+  equal(more, [], "what else happened");
+
+  await install(1);
+  await until("the old version again", async () => (await ticker(page, "version")) === "1");
+  equal((await happened(page)).length, 2, "changes");
+  equal([sockets, await ticker(page, "connections")], [1, "once"], "connections");
+});
+
+test("a ticker whose server went away says that it counts anew", { loses: true }, async (context) => {
+  const page = await context.newPage();
+  await page.goto(`${base}/ticker`);
+  await until("a tick", async () => (await ticks(page)) > 0);
+  await server.end("SIGKILL");
+  await until("the loss", async () => (await happened(page)).some((line) => line.includes("lost")));
+  await server.start();
+  await until("a connection", async () => (await ticker(page, "connections")) === "2 times");
+  equal((await happened(page)).filter((line) => line.includes("code changed")), [], "changes");
+});
+
 // -- The pages themselves ----------------------------------------------------------------------
 
 test("the start page links to the demos, and its echo comes back", async (context) => {
@@ -256,10 +304,15 @@ test("the start page links to the demos, and its echo comes back", async (contex
   await page.click("text=Open the chat");
   await page.waitForURL(`${base}/chat`);
   await connected(page);
+
+  await page.goto(`${base}/`);
+  await page.click("text=Watch it change");
+  await page.waitForURL(`${base}/ticker`);
+  await until("a tick", async () => (await ticks(page)) > 0);
 });
 
 test("every page and file has a strict Content-Security-Policy", async () => {
-  for (const path of ["/", "/chat", "/chat/red/", "/static/chat.js", "/static/style.css"]) {
+  for (const path of ["/", "/chat", "/chat/red/", "/ticker", "/static/chat.js", "/static/style.css"]) {
     const answer = await fetch(base + path);
     const policy = answer.headers.get("content-security-policy") ?? "";
     equal(answer.status, 200, path);
@@ -285,6 +338,9 @@ test("a phone needs no sideways scrolling", phone, async (context) => {
   const start = await context.newPage();
   await start.goto(`${base}/`);
   equal(await width(start), 320, "the width of the start page");
+  await start.goto(`${base}/ticker`);
+  await until("a tick", async () => (await ticks(start)) > 0);
+  equal(await width(start), 320, "the width of the page of live code");
 
   const page = await open(context, "/chat/a-room-with-quite-a-long-name-that-does-not-fit/");
   await page.fill("#chat-message-input", "W".repeat(300));
