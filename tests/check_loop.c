@@ -283,6 +283,37 @@ START_TEST(what_a_hook_posts_is_run_without_waiting)
 }
 END_TEST
 
+/* On another thread. */
+static void *post_numbers(void *argument)
+{
+    for (unsigned i = 0; i < 100; i++)
+        post_numbered(argument, 0, i);
+    return NULL;
+}
+
+START_TEST(a_loop_is_turned_by_hand)
+{
+    struct repeating repeating = {.message.run = repeating_run, .left = 4};
+    struct loop *loop = new_loop(0);
+    pthread_t thread;
+
+    ck_assert(!loop_turn(loop, 0));
+    ck_assert(!loop_turn(loop, 1)); /* it waits, and comes back */
+    loop_post(loop, &repeating.message);
+    for (int i = 0; i < 3; i++)
+        ck_assert(loop_turn(loop, 60000)); /* no wait: it has posted itself again */
+    ck_assert_int_eq(repeating.left, 1);
+    ck_assert(!loop_turn(loop, 60000)); /* it has stopped the loop */
+    ck_assert_int_eq(pthread_create(&thread, NULL, post_numbers, loop), 0);
+    while (seen[0] < 100)
+        loop_turn(loop, 60000); /* the other thread ends the wait */
+    pthread_join(thread, NULL);
+    ck_assert(!out_of_order);
+    ck_assert_ptr_null(loop_current());
+    loop_free(loop);
+}
+END_TEST
+
 static int hook_order[2], hook_calls;
 
 static bool first_hook(struct loop *loop, void *context)
@@ -632,6 +663,7 @@ int main(void)
     tcase = add_case(suite, "turns");
     tcase_add_test(tcase, what_a_message_posts_waits_for_the_next_turn);
     tcase_add_test(tcase, what_a_hook_posts_is_run_without_waiting);
+    tcase_add_test(tcase, a_loop_is_turned_by_hand);
     tcase_add_test(tcase, hooks_run_in_order_and_may_ask_for_another_turn);
     tcase_add_test(tcase, a_loop_with_nothing_to_do_sleeps);
     tcase_add_test(tcase, messages_that_go_on_for_ever_do_not_starve_sockets);

@@ -100,6 +100,21 @@ START_TEST(timers_run_when_due_and_once)
 }
 END_TEST
 
+START_TEST(the_next_moment_is_told)
+{
+    struct noted one = noted_of(1), two = noted_of(2);
+
+    ck_assert_uint_eq(timers_next(timers), UINT64_MAX);
+    set(&one, 1100);
+    set(&two, 1050);
+    ck_assert_uint_eq(timers_next(timers), 1050);
+    go_to(1050);
+    ck_assert_uint_eq(timers_next(timers), 1100);
+    timer_unset(timers, &one.timer);
+    ck_assert_uint_eq(timers_next(timers), UINT64_MAX);
+}
+END_TEST
+
 START_TEST(timers_set_anew_move)
 {
     struct noted noted = noted_of(0), other = noted_of(1);
@@ -453,6 +468,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, timers_run_when_due_and_once);
+    tcase_add_test(tcase, the_next_moment_is_told);
     tcase_add_test(tcase, timers_set_anew_move);
     tcase_add_test(tcase, timers_unset_do_not_run);
     tcase_add_test(tcase, thousands_run_in_order);

@@ -8,6 +8,7 @@
 #include "loop/loop.h"
 
 #include <event2/event.h>
+#include <event2/event_struct.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -224,6 +225,30 @@ void loop_run(struct loop *loop)
     while (turn(loop))
         continue;
     current = before;
+}
+
+/* Nothing to do: it has ended the wait. */
+static void patience_over(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    (void)context;
+}
+
+bool loop_turn(struct loop *loop, unsigned patience)
+{
+    struct timeval longest = {.tv_sec = patience / 1000, .tv_usec = patience % 1000 * 1000L};
+    struct loop *before = current;
+    struct event over;
+
+    current = loop;
+    evtimer_assign(&over, loop->base, patience_over, NULL);
+    if (patience == 0 || event_add(&over, &longest) != 0)
+        loop->again = true;
+    turn(loop);
+    event_del(&over);
+    current = before;
+    return loop->again || !mailbox_empty(loop);
 }
 
 static void *thread_main(void *argument)

@@ -45,6 +45,9 @@ bool loop_start(struct loop *loop, void (*begin)(struct loop *, void *context),
 /* Or: run it on this thread until loop_stop. Once stopped, a call is one turn that does not wait.
  */
 void loop_run(struct loop *loop);
+/* Or, turn by turn, for who has more than this loop to look after: one turn on this thread, which
+ * waits for at most `patience` ms (0: it does not wait). True: the next one has something to do. */
+bool loop_turn(struct loop *loop, unsigned patience);
 
 /* Any thread: the loop ends after the present turn or the next. What was posted before is run. */
 void loop_stop(struct loop *loop);

@@ -175,6 +175,11 @@ void timer_unset(struct timers *timers, struct timer *timer)
         sift(timers, last, place);
 }
 
+uint64_t timers_next(const struct timers *timers)
+{
+    return timers->count > 0 ? timers->heap[1]->at : NEVER;
+}
+
 /* Those that are set meanwhile have a higher order, and wait for the next turn. */
 void timers_run(struct timers *timers)
 {

@@ -27,6 +27,9 @@ void timers_free(struct timers *timers); /* before the loop or after; those set 
 bool timer_set(struct timers *timers, struct timer *timer, uint64_t at);
 void timer_unset(struct timers *timers, struct timer *timer); /* not set: nothing */
 
+/* The moment of the first that is set; UINT64_MAX: none is. */
+uint64_t timers_next(const struct timers *timers);
+
 /* Tests: run what is due now, instead of waiting for libevent. */
 void timers_run(struct timers *timers);
 
