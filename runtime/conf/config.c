@@ -80,8 +80,7 @@ static void report_file(const char *name, const char *why, struct diag *diag)
              why);
 }
 
-/* With mistakes in it, a config is what could be read beside them; NULL: nothing could be. */
-static struct config *parse_all(const char *name, const char *directory, struct slice text,
+struct config *config_read_text(const char *name, const char *directory, struct slice text,
                                 struct diag *diag)
 {
     struct config *config;
@@ -113,7 +112,7 @@ static struct config *only_good(struct config *config, const struct diag *diag)
 struct config *config_parse(const char *name, const char *directory, struct slice text,
                             struct diag *diag)
 {
-    return only_good(parse_all(name, directory, text, diag), diag);
+    return only_good(config_read_text(name, directory, text, diag), diag);
 }
 
 /* The directory of a path, as text of its own. */
@@ -139,7 +138,7 @@ struct config *config_read(const char *path, struct diag *diag)
     else if (text.failed || directory.failed)
         diag_fail(diag);
     else /* one that is too large is refused there */
-        config = parse_all(path, directory.data, (struct slice){text.data, text.size}, diag);
+        config = config_read_text(path, directory.data, (struct slice){text.data, text.size}, diag);
     text_free(&text);
     text_free(&directory);
     return config;

@@ -135,6 +135,9 @@ struct config *config_load(const char *path, struct diag *diag);
  * served; a mount of it may lack its pattern or its file. NULL where nothing could be read. */
 struct config *config_read(const char *path, struct diag *diag);
 /* The same of text: `name` stands in messages, paths are relative to `directory`. */
+struct config *config_read_text(const char *name, const char *directory, struct slice text,
+                                struct diag *diag);
+/* Text, as config_load has it. */
 struct config *config_parse(const char *name, const char *directory, struct slice text,
                             struct diag *diag);
 struct config *config_ref(struct config *config); /* any thread */
