@@ -200,14 +200,16 @@ const char *sluice_option(const sluice_conn *ws, const char *name)
 
 struct json_object *sluice_session(const sluice_conn *ws)
 {
-    conn_own(ws, "sluice_session");
-    return NULL; /* no directive gives a connection a session yet */
+    const struct conn *conn = conn_own(ws, "sluice_session");
+
+    return conn != NULL ? scope_session(conn->scope) : NULL;
 }
 
 struct json_object *sluice_user(const sluice_conn *ws)
 {
-    conn_own(ws, "sluice_user");
-    return NULL;
+    const struct conn *conn = conn_own(ws, "sluice_user");
+
+    return conn != NULL ? scope_user(conn->scope) : NULL;
 }
 
 struct json_object *sluice_scope(const sluice_conn *ws)

@@ -459,6 +459,24 @@ START_TEST(asgi_addresses)
 }
 END_TEST
 
+START_TEST(identity_is_told)
+{
+    struct json_object *session = json_object_new_string("s"), *user = json_object_new_object();
+
+    make(HEAD("/ws/", ""), "/ws/");
+    ck_assert_ptr_null(scope_session(scope));
+    ck_assert_ptr_null(scope_user(scope));
+    scope_identify(scope, session, user);
+    ck_assert_ptr_eq(scope_session(scope), session);
+    ck_assert_ptr_eq(scope_user(scope), user);
+    ck_assert_ptr_eq(member(scope_asgi(scope), "session"), session);
+    ck_assert_ptr_eq(member(scope_asgi(scope), "user"), user);
+    json_object_put(session);
+    json_object_put(user);
+    assert_json(member(scope_asgi(scope), "user"), "{}");
+}
+END_TEST
+
 START_TEST(asgi_over_tls)
 {
     struct http_request request;
@@ -539,6 +557,7 @@ static void add_asgi(Suite *suite)
     tcase_add_test(tcase, asgi_headers);
     tcase_add_test(tcase, asgi_cookies_are_latin1);
     tcase_add_loop_test(tcase, asgi_addresses, 0, sizeof addresses / sizeof *addresses);
+    tcase_add_test(tcase, identity_is_told);
     tcase_add_test(tcase, asgi_over_tls);
     tcase_add_test(tcase, asgi_keeps_zero_bytes);
     tcase_add_test(tcase, asgi_without_memory_is_nothing);

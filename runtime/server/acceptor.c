@@ -87,9 +87,8 @@ struct acceptor {
 };
 
 /* It holds a place among the server's connections: is there one among its address's? */
-static void take(struct acceptor *acceptor, int fd, const struct sockaddr *peer)
+void acceptor_take(struct worker *worker, int fd, const struct sockaddr *peer)
 {
-    struct worker *worker = acceptor->worker;
     struct server *server = worker->server;
     unsigned most = worker->routing->config->server.per_address;
     struct address_entry *address = NULL;
@@ -99,7 +98,7 @@ static void take(struct acceptor *acceptor, int fd, const struct sockaddr *peer)
         refuse_beyond(worker, fd, LIMIT_CONNECTIONS, server->connection_limit, peer);
         return;
     }
-    if (!acceptor->is_unix)
+    if (peer != NULL)
         answer = address_admit(server->addresses, peer, most, &address);
     switch (answer) {
     case ADDRESS_ADMITTED:
@@ -202,7 +201,7 @@ static bool accept_all(struct acceptor *acceptor, bool waited)
         int error = fd < 0 ? errno : 0;
 
         if (fd >= 0)
-            take(acceptor, fd, &peer.any);
+            acceptor_take(acceptor->worker, fd, acceptor->is_unix ? NULL : &peer.any);
         else if (waited && (error == EMFILE || error == ENFILE))
             error = refuse_with_spare(acceptor);
         if (error != 0 && accept_failed(acceptor, error))

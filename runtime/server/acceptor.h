@@ -11,6 +11,7 @@
 #include "server/worker.h"
 
 struct acceptor_change;
+struct sockaddr;
 
 /* Before the worker's thread starts: takes the descriptor that is kept for when there is no other.
  */
@@ -29,6 +30,8 @@ void acceptor_change_free(struct acceptor_change *change); /* one that was not p
  * got is still accepted, then it is let go of. */
 void acceptor_change_post(struct acceptor_change *change);
 
+/* A connection that has come: taken in, or turned away. `peer`: NULL for a Unix socket. */
+void acceptor_take(struct worker *worker, int fd, const struct sockaddr *peer);
 /* A descriptor has become free: accepting that rests for want of one goes on. */
 void acceptor_wake(struct worker *worker);
 

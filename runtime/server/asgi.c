@@ -273,6 +273,12 @@ static bool put_place(struct json_object *asgi, const struct asgi_source *source
            put_client(asgi, source->peer) && put_server(asgi, source->local);
 }
 
+/* A value that the connection keeps as well; NULL is null. */
+static bool put_shared(struct json_object *asgi, const char *key, struct json_object *value)
+{
+    return value != NULL ? asgi_put(asgi, key, json_object_get(value)) : put_null(asgi, key);
+}
+
 struct json_object *asgi_scope_new(const struct asgi_source *source)
 {
     struct json_object *asgi = json_object_new_object();
@@ -282,5 +288,6 @@ struct json_object *asgi_scope_new(const struct asgi_source *source)
                            put_string(asgi, "scheme", source->secure ? "wss" : "ws") &&
                            put_request(asgi, source->request) && put_place(asgi, source) &&
                            asgi_put(asgi, "extensions", extensions_new()) &&
-                           put_null(asgi, "session") && put_null(asgi, "user"));
+                           put_shared(asgi, "session", source->session) &&
+                           put_shared(asgi, "user", source->user));
 }

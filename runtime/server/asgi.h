@@ -17,6 +17,7 @@ struct asgi_source {
     const char *peer;           /* "203.0.113.9:51234"; anything else is nobody's address */
     const char *local;          /* the same, or the path of a Unix socket; NULL: not known */
     bool secure;
+    struct json_object *session, *user; /* NULL: nobody is logged in; references are taken */
 };
 
 /* All of it is JSON: what ASGI has as bytes (raw_path, query_string, headers) is text. NULL without

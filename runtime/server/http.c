@@ -250,8 +250,9 @@ static const char *local_address(const struct conn *conn, char *text, size_t siz
     struct sockaddr_storage name;
     socklen_t length = sizeof name;
     char address[ADDRESS_TEXT_SIZE];
-    if (getsockname(conn->fd, (struct sockaddr *)&name, &length) != 0)
-        return "";
+    if (getsockname(conn->fd, (struct sockaddr *)&name, &length) != 0 ||
+        (name.ss_family != AF_INET && name.ss_family != AF_INET6))
+        return ""; /* the line of a test leads to no address */
     address_text((struct sockaddr *)&name, address);
     snprintf(text, size, "%s", address);
     return text;
@@ -290,6 +291,8 @@ static bool conn_attach(struct conn *conn, struct mount *mount, const struct exc
     conn->state_bytes = mem_zalloc(consumer->state_size > 0 ? consumer->state_size : 1);
     if (conn->scope == NULL || conn->state_bytes == NULL)
         return false;
+    if (conn->worker->server->identify != NULL)
+        conn->worker->server->identify(conn->scope, conn->worker->server->context);
     conn->mount = mount;
     mount_enter(mount);
     conn->routing = routing_ref(mount->routing);

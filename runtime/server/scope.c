@@ -48,6 +48,7 @@ struct answer {
 
 struct scope {
     SLIST_HEAD(, answer) answers;
+    struct json_object *session, *user;
     struct captured *captured;  /* all there are; the first is what counts */
     uint32_t path, peer, local; /* offsets from the beginning of the scope; the head stands... */
     uint32_t head_size;         /* ...before the path */
@@ -219,7 +220,25 @@ void scope_free(struct scope *scope)
         mem_free(answer);
     }
     captured_free_all(scope);
+    json_object_put(scope->session);
+    json_object_put(scope->user);
     mem_free(scope);
+}
+
+void scope_identify(struct scope *scope, struct json_object *session, struct json_object *user)
+{
+    scope->session = json_object_get(session);
+    scope->user = json_object_get(user);
+}
+
+struct json_object *scope_session(const struct scope *scope)
+{
+    return scope->session;
+}
+
+struct json_object *scope_user(const struct scope *scope)
+{
+    return scope->user;
 }
 
 bool scope_request(const struct scope *scope, struct http_request *request)
@@ -427,6 +446,8 @@ struct json_object *scope_asgi(struct scope *scope)
         .peer = string_at(scope, scope->peer),
         .local = string_at(scope, scope->local),
         .secure = scope->secure,
+        .session = scope->session,
+        .user = scope->user,
     };
 
     struct json_object **asgi = &scope->captured->asgi;

@@ -57,6 +57,12 @@ const char *scope_query(struct scope *scope, const char *name);  /* the last one
 const char *scope_header(struct scope *scope, const char *name); /* several are joined by ", " */
 const char *scope_cookie(struct scope *scope, const char *name);
 
+/* Who it is, as found out elsewhere: once, before any of the rest is asked. References are taken;
+ * NULL: there is none. */
+void scope_identify(struct scope *scope, struct json_object *session, struct json_object *user);
+struct json_object *scope_session(const struct scope *scope); /* borrowed */
+struct json_object *scope_user(const struct scope *scope);
+
 /* The whole as an ASGI scope, made when first asked for. Borrowed. */
 struct json_object *scope_asgi(struct scope *scope);
 

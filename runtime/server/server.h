@@ -8,6 +8,8 @@
 #include "server/limit.h"
 #include "server/worker.h"
 
+struct scope;
+
 /* Owned by main. Its fields are set before the loops start and then only read, but for the atomic
  * ones. */
 struct server {
@@ -35,7 +37,8 @@ struct server {
     atomic_ulong accepted;
     atomic_ulong undelivered; /* events for which there was nobody, or no memory */
     void (*on_stopped)(void *context); /* told on a worker's thread, when the last one is through */
-    void *context;
+    void (*identify)(struct scope *scope, void *context); /* tests: says who a client is; or NULL */
+    void *context;                                        /* of both */
 };
 
 /* Opens sockets and threads for a routing (a reference is taken), but does not serve yet. NULL
