@@ -45,6 +45,8 @@ struct reloader {
     struct loop *loop;
     struct timers *timers;
     const char *file;
+    struct config *(*read)(void *context, struct diag *diag); /* NULL: of the file */
+    void *read_context;
     struct pause *pause;
     void (*ended)(void *context, const struct reload_report *report);
     void *context;
@@ -211,6 +213,14 @@ static void moving(struct loop *loop, struct timer *timer)
         timer_set(reloader->timers, timer, clock_now() + LOOK_MS);
 }
 
+void reloader_look(struct reloader *reloader)
+{
+    if (reloader->stage != STAGE_MOVING)
+        return;
+    timer_unset(reloader->timers, &reloader->look);
+    moving(reloader->loop, &reloader->look);
+}
+
 static void hand_over(struct reloader *reloader)
 {
     handover_run(&reloader->handover);
@@ -323,13 +333,15 @@ static void paused(void *context, const struct pause_late *late)
 static void open_next(struct reloader *reloader)
 {
     struct diag *diag = &reloader->diag;
-    struct config *config = config_read(reloader->file, diag);
+    struct config *config = reloader->read != NULL ? reloader->read(reloader->read_context, diag)
+                                                   : config_read(reloader->file, diag);
 
     if (config == NULL)
         return;
     if (diag->errors == 0)
         config_compare(reloader->server->config, config, diag);
-    plugin_cache_probe_by(reloader->server->cache, self_program(), config->reload.probe);
+    if (reloader->read == NULL)
+        plugin_cache_probe_by(reloader->server->cache, self_program(), config->reload.probe);
     reloader->next = routing_new(config, reloader->server->cache, reloader->now, diag);
     config_unref(config); /* the routing holds its own */
 }
@@ -422,6 +434,13 @@ struct reloader *reloader_new(struct server *server, struct loop *loop, const ch
         return reloader;
     reloader_free(reloader);
     return NULL;
+}
+
+void reloader_read_by(struct reloader *reloader,
+                      struct config *(*read)(void *context, struct diag *diag), void *context)
+{
+    reloader->read = read;
+    reloader->read_context = context;
 }
 
 static void refuse_served(struct reloader *reloader)

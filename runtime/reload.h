@@ -59,8 +59,14 @@ struct plugin_cache *reload_cache(const struct config *config, struct diag *diag
 struct reloader *reloader_new(struct server *server, struct loop *loop, const char *file,
                               void (*ended)(void *context, const struct reload_report *report),
                               void *context);
+/* Tests: the config comes from here instead of the file, on any thread. Consumers are not probed
+ * then: their check() is called in this process. */
+void reloader_read_by(struct reloader *reloader,
+                      struct config *(*read)(void *context, struct diag *diag), void *context);
 /* Begins, at once or when the one under way is over. NULL: nobody needs to be told. */
 void reloader_ask(struct reloader *reloader, struct reload_wish *wish);
+/* Tests: looks whether all have moved, instead of waiting for the next look. */
+void reloader_look(struct reloader *reloader);
 /* The server stops: what is under way is given up, and refused to all who asked; nothing is begun
  * any more. */
 void reloader_stop(struct reloader *reloader);

@@ -189,11 +189,22 @@ static struct generation *new_generation(struct plugin_cache *cache, const char 
     return generation;
 }
 
+static bool check_here(struct generation *generation, struct plugin_fault *fault)
+{
+    calling_begin(generation, "check");
+    bool good = generation->record.check();
+    calling_end();
+    return good || fault_set(fault, "its check() returned false");
+}
+
 /* What the probe has not found out is done without, but for a check that its author wants. */
 static bool map_probed(struct generation *generation, const struct elf *elf,
                        const struct elf_symbol *symbol, bool checked, struct plugin_fault *fault)
 {
     if (!record_copy(&generation->object, elf, symbol, &generation->record, fault))
+        return false;
+    if (generation->record.check != NULL && generation->cache->probe.program == NULL &&
+        !check_here(generation, fault))
         return false;
     if (generation->record.check != NULL && !checked)
         return fault_set(fault, "there is no process to call its check() in");

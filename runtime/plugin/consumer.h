@@ -26,7 +26,7 @@ void plugin_cache_close(struct plugin_cache *cache);
 
 /* Has each object loaded and checked by another process first: `program` (which stays), executed as
  * `program probe FILE`; constructors, and check(), have `ms` each. Without it, a constructor that
- * aborts takes this process along, and no check() is called. Not while one is opened. */
+ * aborts takes this process along, and check() is called in it. Not while one is opened. */
 void plugin_cache_probe_by(struct plugin_cache *cache, const char *program, uint32_t ms);
 /* Any thread: a probe that is under way is ended, and what it looks at is refused; all that come,
  * too. */

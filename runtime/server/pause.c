@@ -54,7 +54,7 @@ struct pause {
     bool holds;      /* who comes to its station stays there */
     unsigned inside; /* stations that stay */
     unsigned out;    /* stations on their way */
-    unsigned count;
+    unsigned count;  /* of stations: one for each loop that has a thread */
     struct station stations[];
 };
 
@@ -113,6 +113,8 @@ static void send_stations(struct pause *pause, bool holds)
     pthread_mutex_unlock(&pause->lock);
     for (unsigned i = 0; i < pause->count; i++)
         loop_post(pause->server->workers[i]->loop, &pause->stations[i].message);
+    if (pause->count == 0) /* loops that this thread turns by hand: they stand still as it is */
+        send_news(pause);
 }
 
 static void call_roll(struct pause *pause)
@@ -244,7 +246,6 @@ struct pause *pause_new(struct server *server, struct loop *loop)
     pause->deadline.run = too_late;
     pause->hold_ends.run = hold_over;
     pause->news.run = hear_news;
-    pause->count = count;
     for (unsigned i = 0; i < count; i++)
         pause->stations[i] = (struct station){.message = {.run = station_run}, .pause = pause};
     pthread_mutex_init(&pause->lock, NULL);
@@ -268,6 +269,7 @@ void pause_begin(struct pause *pause, uint32_t ms,
     pause->told = told;
     pause->context = context;
     pause->stage = PAUSE_POOL;
+    pause->count = pause->server->started;
     timer_set(pause->timers, &pause->deadline, clock_now() + ms);
     jobs_hold(pause->server->jobs, pool_is_quiet, pause);
 }
