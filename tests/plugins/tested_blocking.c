@@ -1,0 +1,5 @@
+/*
+ * tested_blocking: tested, on the pool.
+ */
+#define BLOCKING true
+#include "tested.c"
