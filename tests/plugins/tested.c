@@ -63,6 +63,7 @@ static struct json_object *square(struct json_object *arg)
 {
     long long number = sluice_int(arg, "number", 0);
 
+    json_object_put(arg); /* it is the job's */
     return sluice_json("{type: 'tested.say', text: '%lld'}", number * number);
 }
 
