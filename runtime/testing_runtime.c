@@ -238,11 +238,11 @@ void test_arrive(struct sluice_test *test, int fd)
     test_settle(test);
 }
 
-static void identify(struct scope *scope, void *context)
+static bool identify(struct scope *scope, void *context)
 {
     const struct sluice_test *test = context;
 
-    scope_identify(scope, test->session, test->user);
+    return scope_identify(scope, test->session, test->user);
 }
 
 /* ---- Whose turn it is ----------------------------------------------------------------------- */

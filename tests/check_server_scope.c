@@ -466,7 +466,9 @@ START_TEST(identity_is_told)
     make(HEAD("/ws/", ""), "/ws/");
     ck_assert_ptr_null(scope_session(scope));
     ck_assert_ptr_null(scope_user(scope));
-    scope_identify(scope, session, user);
+    ck_assert(scope_identify(scope, NULL, NULL));
+    ck_assert_ptr_null(scope_user(scope));
+    ck_assert(scope_identify(scope, session, user));
     ck_assert_ptr_eq(scope_session(scope), session);
     ck_assert_ptr_eq(scope_user(scope), user);
     ck_assert_ptr_eq(member(scope_asgi(scope), "session"), session);

@@ -279,6 +279,14 @@ static bool origin_allowed(const struct exchange *exchange, const struct mount *
     return false;
 }
 
+/* False: no memory. */
+static bool identify(const struct conn *conn)
+{
+    const struct server *server = conn->worker->server;
+
+    return server->identify == NULL || server->identify(conn->scope, server->context);
+}
+
 /* The connection takes what it needs of its mount: references, scope, state. */
 static bool conn_attach(struct conn *conn, struct mount *mount, const struct exchange *exchange,
                         const struct pattern_capture *captures)
@@ -291,8 +299,8 @@ static bool conn_attach(struct conn *conn, struct mount *mount, const struct exc
     conn->state_bytes = mem_zalloc(consumer->state_size > 0 ? consumer->state_size : 1);
     if (conn->scope == NULL || conn->state_bytes == NULL)
         return false;
-    if (conn->worker->server->identify != NULL)
-        conn->worker->server->identify(conn->scope, conn->worker->server->context);
+    if (!identify(conn))
+        return false;
     conn->mount = mount;
     mount_enter(mount);
     conn->routing = routing_ref(mount->routing);

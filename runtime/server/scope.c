@@ -46,9 +46,14 @@ struct answer {
     char name[];
 };
 
+/* Apart, since most connections are nobody's. */
+struct identity {
+    struct json_object *session, *user; /* references */
+};
+
 struct scope {
     SLIST_HEAD(, answer) answers;
-    struct json_object *session, *user;
+    struct identity *identity;  /* NULL: nobody is logged in */
     struct captured *captured;  /* all there are; the first is what counts */
     uint32_t path, peer, local; /* offsets from the beginning of the scope; the head stands... */
     uint32_t head_size;         /* ...before the path */
@@ -220,25 +225,33 @@ void scope_free(struct scope *scope)
         mem_free(answer);
     }
     captured_free_all(scope);
-    json_object_put(scope->session);
-    json_object_put(scope->user);
+    if (scope->identity != NULL) {
+        json_object_put(scope->identity->session);
+        json_object_put(scope->identity->user);
+        mem_free(scope->identity);
+    }
     mem_free(scope);
 }
 
-void scope_identify(struct scope *scope, struct json_object *session, struct json_object *user)
+bool scope_identify(struct scope *scope, struct json_object *session, struct json_object *user)
 {
-    scope->session = json_object_get(session);
-    scope->user = json_object_get(user);
+    if (session == NULL && user == NULL)
+        return true;
+    scope->identity = mem_alloc(sizeof *scope->identity);
+    if (scope->identity == NULL)
+        return false;
+    *scope->identity = (struct identity){json_object_get(session), json_object_get(user)};
+    return true;
 }
 
 struct json_object *scope_session(const struct scope *scope)
 {
-    return scope->session;
+    return scope->identity != NULL ? scope->identity->session : NULL;
 }
 
 struct json_object *scope_user(const struct scope *scope)
 {
-    return scope->user;
+    return scope->identity != NULL ? scope->identity->user : NULL;
 }
 
 bool scope_request(const struct scope *scope, struct http_request *request)
@@ -446,8 +459,8 @@ struct json_object *scope_asgi(struct scope *scope)
         .peer = string_at(scope, scope->peer),
         .local = string_at(scope, scope->local),
         .secure = scope->secure,
-        .session = scope->session,
-        .user = scope->user,
+        .session = scope_session(scope),
+        .user = scope_user(scope),
     };
 
     struct json_object **asgi = &scope->captured->asgi;

@@ -58,8 +58,8 @@ const char *scope_header(struct scope *scope, const char *name); /* several are 
 const char *scope_cookie(struct scope *scope, const char *name);
 
 /* Who it is, as found out elsewhere: once, before any of the rest is asked. References are taken;
- * NULL: there is none. */
-void scope_identify(struct scope *scope, struct json_object *session, struct json_object *user);
+ * NULL: there is none. False: no memory. */
+bool scope_identify(struct scope *scope, struct json_object *session, struct json_object *user);
 struct json_object *scope_session(const struct scope *scope); /* borrowed */
 struct json_object *scope_user(const struct scope *scope);
 

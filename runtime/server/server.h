@@ -35,10 +35,11 @@ struct server {
     atomic_uint workers_left;   /* of a stop: those that still have connections */
     atomic_uint workers_moving; /* of a reload: those whose connections are still to move */
     atomic_ulong accepted;
-    atomic_ulong undelivered; /* events for which there was nobody, or no memory */
+    atomic_ulong undelivered;          /* events for which there was nobody, or no memory */
     void (*on_stopped)(void *context); /* told on a worker's thread, when the last one is through */
-    void (*identify)(struct scope *scope, void *context); /* tests: says who a client is; or NULL */
-    void *context;                                        /* of both */
+    /* Tests: says who a client is; false: no memory. NULL: nobody is. */
+    bool (*identify)(struct scope *scope, void *context);
+    void *context; /* of both */
 };
 
 /* Opens sockets and threads for a routing (a reference is taken), but does not serve yet. NULL
