@@ -133,8 +133,10 @@ static void shed(struct conn *conn)
 void conn_account(struct conn *conn)
 {
     atomic_size_t *held = &conn->worker->server->held;
-    size_t before = conn->accounted, now = message_held(&conn->reader);
+    size_t before = conn->accounted, now = 0;
 
+    if (conn->reader.partial != NULL)
+        now += message_held(&conn->reader);
     if (conn->held != NULL)
         now += conn->held->bytes.room;
     if (now == before)

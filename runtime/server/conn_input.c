@@ -73,14 +73,11 @@ bool conn_hears(const struct conn *conn)
 
 bool conn_wants_bytes(const struct conn *conn)
 {
-    switch (conn->state) {
-    case CONN_CONNECTING:
+    if (conn->state == CONN_CONNECTING)
         return conn_held_size(conn) < EARLY_MAX;
-    case CONN_ENDING:
+    if (conn->state == CONN_ENDING)
         return conn->linger && !conn->peer_done;
-    default:
-        return conn_hears(conn) && !conn->more;
-    }
+    return conn_hears(conn) && !conn->more;
 }
 
 /* ---- Messages ------------------------------------------------------------------------------- */
@@ -217,27 +214,44 @@ static void conn_wait_turn(struct conn *conn)
     conn_put_off(conn);
 }
 
+/* Takes one thing, and notes the work that it was. False: there is nothing more to be taken. */
+static bool take_one(struct conn *conn, struct turn *turn, uint8_t **data, size_t *size)
+{
+    size_t before = *size;
+
+    turn->frames = 1;
+    turn->bytes = 0;
+    if (conn->state == CONN_REQUEST ? !take_request(conn, data, size)
+                                    : !take_message(conn, turn, data, size))
+        return false;
+    size_t bytes = before - *size;
+    turn->work += turn->frames + (turn->bytes > bytes ? turn->bytes : bytes) / WORK_BYTES;
+    return true;
+}
+
+/* Bytes are left, or the reader has some: received straight to where they belong, or of a message
+ * that was handed out and can go now. */
+static bool is_any_left(const struct conn *conn, size_t size)
+{
+    return size > 0 || conn->reader.partial != NULL;
+}
+
 /* Takes what can be taken now; what is left over stays with the caller. */
 static void conn_take(struct conn *conn, uint8_t **data, size_t *size)
 {
     struct turn turn = {.look = 1, .wait = 1};
 
+    call_row(conn->worker, true);
     conn->more = false;
-    while (conn_hears(conn)) {
+    while (is_any_left(conn, *size) && conn_hears(conn)) {
         if (*size > 0 && turn_over(&turn)) { /* with none left nothing waits for the next turn */
             conn_wait_turn(conn);
-            return;
+            break;
         }
-        size_t before = *size;
-        turn.frames = 1;
-        turn.bytes = 0;
-        bool took = conn->state == CONN_REQUEST ? take_request(conn, data, size)
-                                                : take_message(conn, &turn, data, size);
-        if (!took)
-            return;
-        size_t bytes = before - *size;
-        turn.work += turn.frames + (turn.bytes > bytes ? turn.bytes : bytes) / WORK_BYTES;
+        if (!take_one(conn, &turn, data, size))
+            break;
     }
+    call_row(conn->worker, false);
 }
 
 size_t conn_held_size(const struct conn *conn)

@@ -26,12 +26,7 @@
 
 /* ---- The call this thread is in ------------------------------------------------------------- */
 
-static _Thread_local struct call *current;
-
-struct call *call_current(void)
-{
-    return current;
-}
+_Thread_local struct call *call_innermost;
 
 enum { SCRATCH_KEEP = 64 * 1024 }; /* bytes that a thread keeps from one call to the next */
 
@@ -77,9 +72,12 @@ static void watch_type(struct worker_watch *watch, struct slice type)
     uint64_t words[WORKER_TYPE_WORDS];
     size_t size = type.size < sizeof words ? type.size : sizeof words - 1;
 
+    if (type.size == 0) {
+        atomic_store_explicit(&watch->type[0], 0, memory_order_relaxed);
+        return;
+    }
     words[size / sizeof *words] = 0; /* the zero byte behind it, and what the copy leaves */
-    if (size > 0)
-        memcpy(words, type.data, size);
+    memcpy(words, type.data, size);
     for (size_t i = 0; i <= size / sizeof *words; i++)
         atomic_store_explicit(&watch->type[i], words[i], memory_order_relaxed);
 }
@@ -162,32 +160,39 @@ void call_on_loop(const struct worker *worker, struct call_name *name)
 
 void call_begin(struct call *call, struct worker *worker)
 {
-    call->outer = current;
-    current = call;
-    if (is_listed(call))
+    call->outer = call_innermost;
+    call_innermost = call;
+    if (worker != NULL) {
+        call->started = worker->call_ended != 0 ? worker->call_ended : clock_coarse();
+        watch_set(worker, call);
+    } else if (is_listed(call)) {
         pool_add(call);
-    if (worker == NULL)
-        return;
-    call->started = clock_coarse();
-    watch_set(worker, call);
+    }
 }
 
-void call_end(struct call *call, struct worker *worker)
+static void tell_slow(struct call *call, uint64_t took, uint32_t limit)
 {
-    current = call->outer;
-    if (is_listed(call))
-        pool_remove(call);
-    if (worker == NULL)
-        return;
-    uint64_t took = clock_coarse() - call->started;
-    uint32_t limit = call->mount->config->limits.callback;
-    watch_set(worker, current);
-    if (limit == 0 || took < limit)
-        return;
     atomic_fetch_add(&call->mount->slow_callbacks, 1);
     conn_log(call->conn, LOG_WARN, "callback.slow", LOG_STR("callback", call->callback),
              LOG_STRN("type", call->type.data, call->type.size), LOG_INT("ms", took),
              LOG_INT("limit", limit));
+}
+
+void call_end(struct call *call, struct worker *worker)
+{
+    call_innermost = call->outer;
+    if (worker == NULL) {
+        if (is_listed(call))
+            pool_remove(call);
+        return;
+    }
+    watch_set(worker, call->outer);
+    uint64_t now = clock_coarse(), took = now - call->started;
+    uint32_t limit = call->mount->config->limits.callback;
+    if (worker->call_row)
+        worker->call_ended = now;
+    if (took >= limit && limit > 0)
+        tell_slow(call, took, limit);
 }
 
 /* ---- Calls into a consumer, on whichever thread they belong to ------------------------------ */
@@ -596,21 +601,27 @@ void dispatch_connect(struct conn *conn)
     }
 }
 
-void dispatch_message(struct conn *conn, bool binary, const uint8_t *data, size_t size)
+static __attribute__((noinline)) void task_message(struct conn *conn, bool binary,
+                                                   const uint8_t *data, size_t size)
 {
-    if (move_due(conn))
-        move_conn(conn);
-    if (!dispatch_blocking(conn)) {
-        run_message(conn, binary, data, size);
-        return;
-    }
     struct task *task = task_new(conn, TASK_MESSAGE, data, size);
+
     if (task == NULL) {
         conn_cut(conn, "no memory");
         return;
     }
     task->binary = binary;
     task_add(conn, task);
+}
+
+void dispatch_message(struct conn *conn, bool binary, const uint8_t *data, size_t size)
+{
+    if (move_due(conn))
+        move_conn(conn);
+    if (dispatch_blocking(conn))
+        task_message(conn, binary, data, size);
+    else
+        run_message(conn, binary, data, size);
 }
 
 void dispatch_event(struct conn *conn, struct layer_event *event)

@@ -33,10 +33,24 @@ struct call {
     LIST_ENTRY(call) pool_link;
 };
 
+extern _Thread_local struct call *call_innermost;
+
 /* NULL outside of a consumer's code. */
-struct call *call_current(void);
+static inline struct call *call_current(void)
+{
+    return call_innermost;
+}
+
 void call_begin(struct call *call, struct worker *worker);
 void call_end(struct call *call, struct worker *worker);
+
+/* Calls in a row, with next to nothing between them, ask the clock once each: one begins when the
+ * one before it ended. Begin and end of a row. */
+static inline void call_row(struct worker *worker, bool row)
+{
+    worker->call_row = row;
+    worker->call_ended = 0;
+}
 
 /* A callback that is under way on another thread, in words; all "" where there is none. */
 struct call_name {

@@ -238,7 +238,7 @@ static void operation_post(struct conn *conn, const struct operation *operation)
 
 static bool is_at_home(const struct conn *conn)
 {
-    return loop_current() == conn->worker->loop;
+    return !dispatch_blocking(conn) || loop_current() == conn->worker->loop;
 }
 
 void operation_do(struct conn *conn, const struct operation *operation)

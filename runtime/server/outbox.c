@@ -31,18 +31,25 @@ static void chunk_insert(struct outbox *outbox, struct chunk *before, struct chu
     outbox->size += chunk->size;
 }
 
+static __attribute__((noinline)) struct chunk *
+chunk_append(struct outbox *outbox, struct chunk_pool *pool, size_t size, enum chunk_kind kind)
+{
+    struct chunk *chunk = chunk_new(pool, size, kind);
+
+    if (chunk != NULL)
+        chunk_insert(outbox, outbox->last, chunk);
+    return chunk;
+}
+
 /* A chunk at the end with room for `size` more bytes, together. */
-static struct chunk *chunk_with_room(struct outbox *outbox, struct chunk_pool *pool, size_t size,
-                                     enum chunk_kind kind)
+static inline struct chunk *chunk_with_room(struct outbox *outbox, struct chunk_pool *pool,
+                                            size_t size, enum chunk_kind kind)
 {
     struct chunk *chunk = outbox->last;
 
     if (chunk != NULL && chunk->kind == kind && chunk->room >= chunk->size + size)
         return chunk;
-    chunk = chunk_new(pool, size, kind);
-    if (chunk != NULL)
-        chunk_insert(outbox, outbox->last, chunk);
-    return chunk;
+    return chunk_append(outbox, pool, size, kind);
 }
 
 static void chunk_copy(struct outbox *outbox, struct chunk *chunk, const void *data, size_t size)
@@ -162,13 +169,34 @@ static size_t iov_size(const struct iovec *iov, unsigned count)
     return size;
 }
 
+/* As many chunks as one call takes. Bytes taken of those `*offered`, else as send_some. */
+static __attribute__((noinline)) ssize_t send_chunks(const struct outbox *outbox, int fd,
+                                                     size_t *offered)
+{
+    struct iovec iov[IOV_MOST];
+    unsigned count = outbox_gather(outbox, iov, IOV_MOST);
+
+    *offered = iov_size(iov, count);
+    return send_some(fd, iov, count);
+}
+
+/* The same, where nearly always there is but one. */
+static inline ssize_t send_first(const struct outbox *outbox, int fd, size_t *offered)
+{
+    const struct chunk *chunk = outbox->first;
+
+    if (chunk->next != NULL)
+        return send_chunks(outbox, fd, offered);
+    *offered = chunk->size - outbox->written;
+    struct iovec iov = {(void *)(chunk_data(chunk) + outbox->written), *offered};
+    return send_some(fd, &iov, 1);
+}
+
 enum outbox_result outbox_write(struct outbox *outbox, struct chunk_pool *pool, int fd)
 {
     for (size_t written = 0; outbox->first != NULL && written < OUTBOX_TURN_MOST;) {
-        struct iovec iov[IOV_MOST];
-        unsigned count = outbox_gather(outbox, iov, IOV_MOST);
-        size_t offered = iov_size(iov, count);
-        ssize_t sent = send_some(fd, iov, count);
+        size_t offered;
+        ssize_t sent = send_first(outbox, fd, &offered);
 
         if (sent < 0)
             return OUTBOX_BROKEN;

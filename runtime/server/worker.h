@@ -88,6 +88,8 @@ struct worker {
         _Atomic uint64_t type[WORKER_TYPE_WORDS]; /* of its event: text, cut, a zero byte behind */
         atomic_ulong calls;                       /* counts begins and ends */
     } watch;
+    bool call_row;            /* calls of one connection follow each other: server/dispatch */
+    uint64_t call_ended;      /* the last of them, by clock_coarse; 0: none has */
     unsigned long seen_calls; /* its own: what it saw last... */
     uint64_t seen_at;         /* ...since when, by clock_coarse... */
     bool seen_told;           /* ...and whether it has said so */

@@ -107,14 +107,9 @@ static void write_big_endian(uint8_t *out, uint64_t number, unsigned size)
         out[size - 1] = (uint8_t)number;
 }
 
-size_t frame_write(uint8_t out[FRAME_HEADER_MAX], enum frame_opcode opcode, uint8_t rsv,
-                   uint64_t length)
+size_t frame_write_long(uint8_t out[FRAME_HEADER_MAX], uint64_t length)
 {
-    out[0] = (uint8_t)(BIT_FIN | rsv | opcode);
-    if (length < LENGTH_16_BIT)
-        out[1] = (uint8_t)length;
-    else
-        out[1] = length <= UINT16_MAX ? LENGTH_16_BIT : LENGTH_64_BIT;
+    out[1] = length <= UINT16_MAX ? LENGTH_16_BIT : LENGTH_64_BIT;
 
     unsigned length_size = bytes_of_length(out[1]);
     write_big_endian(out + 2, length, length_size);

@@ -72,9 +72,19 @@ static inline bool frame_parse_common(const uint8_t *data, size_t size, struct f
  * frames that are known to be whole, one behind the other. */
 size_t frame_size_at(const uint8_t *data, size_t size);
 
+/* Of frame_write: the second byte on, where the length does not fit into that. */
+size_t frame_write_long(uint8_t out[FRAME_HEADER_MAX], uint64_t length);
+
 /* Writes the header of an unmasked frame that is whole; gives its size (2, 4 or 10). */
-size_t frame_write(uint8_t out[FRAME_HEADER_MAX], enum frame_opcode opcode, uint8_t rsv,
-                   uint64_t length);
+static inline size_t frame_write(uint8_t out[FRAME_HEADER_MAX], enum frame_opcode opcode,
+                                 uint8_t rsv, uint64_t length)
+{
+    out[0] = (uint8_t)(0x80 | rsv | opcode);
+    if (length >= 126)
+        return frame_write_long(out, length);
+    out[1] = (uint8_t)length;
+    return 2;
+}
 
 /* The size of that header. */
 static inline size_t frame_header_size(uint64_t length)
