@@ -397,6 +397,7 @@ static enum cli_status serve(const struct cli *cli)
     struct diag diag = {0};
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that can't grow any more is an error like others */
     mem_setup();
     loop_setup_libevent();
     raise_file_limit();

@@ -102,7 +102,8 @@ static int prepare_attributes(posix_spawnattr_t *attributes)
 
     sigemptyset(&none);
     sigemptyset(&own);
-    sigaddset(&own, SIGPIPE); /* which the server ignores */
+    sigaddset(&own, SIGPIPE); /* which the server ignores, and... */
+    sigaddset(&own, SIGXFSZ); /* ...this one */
     error = posix_spawnattr_setflags(attributes, flags);
     if (error == 0)
         error = posix_spawnattr_setsigmask(attributes, &none);
