@@ -49,19 +49,23 @@ is_json()
         "$python" -c 'import json, sys; [json.loads(line)["level"] for line in sys.stdin]' <"$work/err"
 }
 
-# serve NAME: a server in the directory $work/NAME, whose process is then $pid and its log $work/NAME.err.
+# serve NAME [COMMAND...]: a server in the directory $work/NAME, whose process is then $pid and its log
+# $work/NAME.err; run by another command than `sluice run --no-supervise`, where one is given.
 serve()
 {
-    (cd "$work/$1" && exec "$SLUICE" run --no-supervise) >"$work/$1.out" 2>"$work/$1.err" &
+    place=$1
+    shift
+    [ $# -gt 0 ] || set -- "$SLUICE" run --no-supervise
+    (cd "$work/$place" && exec "$@") >"$work/$place.out" 2>"$work/$place.err" &
     pid=$!
     served="$served $pid"
     for _ in $(seq 100); do
-        url=$(sed -n 's/^serving on //p' "$work/$1.out")
+        url=$(sed -n 's/^serving on //p' "$work/$place.out")
         [ -n "$url" ] && return
         kill -0 "$pid" 2>/dev/null || break
         sleep 0.1
     done
-    cat "$work/$1.out" "$work/$1.err"
+    cat "$work/$place.out" "$work/$place.err"
     return 1
 }
 
@@ -151,6 +155,56 @@ comes_after_the_dead()
     said 1 "" "^sluice: no server runs for .*/dying/routing.conf$" status -c dying/routing.conf || return
     sed -i /load_waits/d dying/routing.conf
     serve dying && said 0 "process $pid" "" status -c dying/routing.conf && end "$pid"
+}
+
+# The server of a supervisor dies, and the next one can be asked.
+supervised()
+{
+    serve live "$SLUICE" run || return
+    holds "status['supervisor'] == $pid" || return
+    first=$(sed 's/.*"pid":\([0-9]*\).*/\1/' json)
+    kill -KILL "$first"
+    for _ in $(seq 100); do
+        holds "status['pid'] != $first" 2>/dev/null && break
+        sleep 0.1
+    done
+    holds "status['supervisor'] == $pid and status['pid'] != $first" && end "$pid"
+}
+
+# By root alone: the server of a user whom nobody else is, by /tmp, where he has nothing better.
+of_somebody()
+{
+    user=$((3000000000 + $$))
+    mkdir -p user/cache && cp -R so user/ && cp "$SLUICE" user/ && chmod 755 "$work" || return
+    printf 'listen 127.0.0.1:0\ncache cache\nconsumers so\nws /e/ echo.so\n' >user/routing.conf
+    chown -R "$user" user || return
+    serve user env -u XDG_RUNTIME_DIR setpriv --reuid "$user" --clear-groups ./sluice run --no-supervise || return
+    said 0 "process $pid," "" status -c user/routing.conf || return
+    setpriv --reuid "$((user + 1))" --clear-groups user/sluice status -c user/routing.conf 2>"$work/err" && return 1
+    end "$pid" && rmdir "/tmp/sluice-$user" && ! grep -q "process" "$work/err"
+}
+
+# By root alone: somebody else sits where routing.conf says that the server is.
+somebody_else_answers()
+{
+    mkdir trap && printf 'control %s/open/trap.sock\n' "$work" >trap/routing.conf && mkdir -m 1777 open || return
+    setpriv --reuid "$user" --clear-groups "$python" - "$work/open/trap.sock" <<'PYTHON' &
+import os, socket, sys, time
+trap = socket.socket(socket.AF_UNIX)
+trap.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o777)
+trap.listen()
+time.sleep(60)
+PYTHON
+    trap=$!
+    for _ in $(seq 100); do
+        [ "$(stat -c %a open/trap.sock 2>/dev/null)" = 777 ] && break
+        sleep 0.1
+    done
+    said 1 "" "is a socket of user $user, who is not trusted to serve" status -c trap/routing.conf
+    found=$?
+    kill "$trap"
+    return "$found"
 }
 
 server_prepare </dev/null
@@ -262,6 +316,12 @@ check "nothing is left" [ ! -e live/ctl.sock ]
 check "a server that can't be asked" serve live
 check "says so" said 1 "" 'can be asked: it says "control off"' status -c live/routing.conf
 check "it stops" end "$pid"
+sed -i '/^control/d' live/routing.conf
+check "the server of a supervisor" supervised
+if [ "$(id -u)" -eq 0 ]; then
+    check "root finds a user's server, another user doesn't" of_somebody
+    check "and believes nobody else" somebody_else_answers
+fi
 check "a server that dies meanwhile" dies_meanwhile
 check "and the one that comes after it" comes_after_the_dead
 report
