@@ -130,16 +130,21 @@ static void describe_refusal(const struct reload_report *report, struct text *ou
     text_free(&summary);
 }
 
+/* Those whose code has changed: that the others go on in a new table is no news. */
 static void describe_done(const struct reload_report *report, bool is_conf, struct text *out)
 {
     unsigned moved = 0, upgraded = 0, stayed = 0;
     bool changed = is_conf;
 
     for (unsigned i = 0; i < report->row_count; i++) {
-        changed |= report->rows[i].change != RELOAD_SAME;
-        moved += report->rows[i].moved;
-        upgraded += report->rows[i].upgraded;
-        stayed += report->rows[i].stayed;
+        const struct reload_row *row = &report->rows[i];
+
+        if (row->change == RELOAD_SAME)
+            continue;
+        changed = true;
+        moved += row->moved;
+        upgraded += row->upgraded;
+        stayed += row->stayed;
     }
     add_count(out, moved, "connection moved", "connections moved");
     add_count(out, upgraded, "connection upgraded", "connections upgraded");
