@@ -1,5 +1,6 @@
 /* Tests of base/mem: what is counted, what fails on demand, and what goes back to the system. */
 #include <check.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,6 +94,45 @@ START_TEST(free_pages_go_back)
 }
 END_TEST
 
+/* What other threads free lies at the end of heaps of their own. */
+static void *large_messages(void *kept)
+{
+    enum { MANY = 8, SIZE = 1 << 20 };
+    void *blocks[MANY];
+
+    for (unsigned i = 0; i < MANY; i++) {
+        blocks[i] = mem_alloc(SIZE);
+        ck_assert_ptr_nonnull(blocks[i]);
+        memset(blocks[i], 1, SIZE);
+    }
+    look(10);
+    long most = resident_kilobytes();
+
+    for (unsigned i = 0; i < MANY; i++)
+        mem_free(blocks[i]);
+    ((long *)kept)[0] = most - resident_kilobytes(); /* there is no rest yet */
+    look(20);
+    mem_trim_own();
+    ((long *)kept)[1] = most - resident_kilobytes();
+    return NULL;
+}
+
+START_TEST(a_thread_gives_back_at_rest)
+{
+    const char *sanitize = getenv("SANITIZE");
+    pthread_t thread;
+    long given[2];
+
+    mem_setup();
+    ck_assert_int_eq(pthread_create(&thread, NULL, large_messages, given), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    if (sanitize == NULL || *sanitize == '\0') {
+        ck_assert_int_lt(given[0], 2 << 10);
+        ck_assert_int_gt(given[1], 6 << 10);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("base_mem");
@@ -101,6 +141,7 @@ int main(void)
     tcase_add_test(tcase, what_lives_is_counted);
     tcase_add_test(tcase, what_fails_is_not_counted);
     tcase_add_test(tcase, free_pages_go_back);
+    tcase_add_test(tcase, a_thread_gives_back_at_rest);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -25,6 +25,9 @@ void mem_setup(void);
 /* Gives back to the system what was freed, where it is much and has not been asked for again. To be
  * called ten times a second, by one thread. */
 void mem_trim(void);
+/* And this thread's own part, where mem_trim has found something since. To be called by each thread
+ * that allocates, now and then. */
+void mem_trim_own(void);
 
 /* For who gives out parts of what it has allocated: true where a test wants this one to fail. */
 bool mem_part_fails(void);

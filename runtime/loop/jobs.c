@@ -117,6 +117,7 @@ static void run_unlocked(struct jobs *jobs, struct job *job)
     if (tell)
         jobs->wake(jobs->context);
     job->run(job);
+    mem_trim_own();
     pthread_mutex_lock(&jobs->lock);
     jobs->running -= holds;
     tell_quiet(jobs);

@@ -73,6 +73,7 @@ static void worker_sweep(struct loop *loop, struct timer *timer)
         compression_trim(worker->compression);
     }
     chunk_pool_trim(&worker->pool);
+    mem_trim_own();
     timer_set(worker->timers, timer, now + sweep_ms_of(worker->routing->config));
 }
 

@@ -9,6 +9,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <malloc.h>
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <stdbool.h>
@@ -27,6 +28,7 @@ enum {
     BACKLOG = 4096,
     HEADER_MAX = 10,
     MASK_SIZE = 4,
+    KEPT = 32 << 20,
 };
 
 struct peer {
@@ -358,6 +360,8 @@ int main(int argc, char **argv)
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
+    mallopt(M_MMAP_THRESHOLD, KEPT); /* giving pages back, to take them again, is no floor */
+    mallopt(M_TRIM_THRESHOLD, KEPT);
     buffer = need(malloc(BUFFER_SIZE));
     reply = need(malloc(BUFFER_SIZE + HEADER_MAX));
     epoll = epoll_create1(EPOLL_CLOEXEC);
