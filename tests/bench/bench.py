@@ -2,25 +2,31 @@
 """The measurements: sluice beside its peers, in one run.
 
     bench.py --build DIR [--quick] [--runs N] [--seconds S] [--only WORK,...] [--peers NAME,...]
+             [--also NAME=PROGRAM]
 
 Each server runs on core 0, the client (tests/bench/load) on core 1; the servers take turns, and
 each figure is the median of the turns. What counts is CPU: seconds of it, of all the server's
 processes, for a million messages (deliveries, handshakes), since a client on the same machine
-decides how many there are in a second. A peer that isn't installed is named and left out.
+decides how many there are in a second. Instructions and system calls are counted, see counting.py.
+decides how many there are in a second. Instructions and system calls are counted: counting.py. A
+serves /ws/echo/ and /ws/chat/ as the others do.
 """
 import argparse
 import json
+import os
 import pathlib
 import statistics
 import sys
 import time
 
+import counting
 import page
+from goals import judge, print_goals
 from running import Load, Running
-from servers import SERVERS, Missing
+from servers import SERVERS, Missing, Program
 
-# name, what it is, arguments of the client, which path, what one is called
-WORKS = {
+# name, what it is, arguments of the client, which path
+LOADED = {
     'echo-64-1': ('echo 64 B, 100 connections, 1 in flight',
                   ['echo', '--connections', '100', '--size', '64'], 'echo'),
     'echo-64-16': ('echo 64 B, 100 connections, 16 in flight',
@@ -37,27 +43,38 @@ WORKS = {
                 ['fanout', '--connections', '1000', '--rate', '5'], 'chat'),
     'connect': ('connect, handshake, close',
                 ['connect', '--connections', '32'], 'echo'),
-    'idle': ('memory of an idle connection, 10,000 of them',
-             ['idle', '--connections', '10000'], 'idle'),
 }
-QUICK_PEERS = ['floor', 'sluice', 'ws']
+IDLE = 10000
+TITLES = {
+    **{work: title for work, (title, *_) in LOADED.items()},
+    'idle': f'user memory of an idle connection, {IDLE:,} of them, a request head of 200 bytes',
+    **{f'instructions:{work}': f'instructions of user space: {title}'
+       for work, (title, *_) in counting.COUNTED.items()},
+    **{f'calls:{work}': f'system calls: {counting.COUNTED[work][0]}'
+       for work in ('echo-100-1', 'echo-100-16', 'broadcast-1', 'broadcast-1000-8')},
+}
+MAIN = {'idle': 'bytes', 'instructions': 'instructions', 'calls': 'calls'}
+QUICK_PEERS = ['floor', 'sluice', 'bun']
+QUICK_WORKS = ['echo-64-1', 'echo-64-16', 'echo-1m', 'chat-1', 'chat-8', 'connect', 'idle',
+               'instructions:echo-100-1', 'instructions:echo-100-16',
+               'instructions:broadcast-1000-8']
 
 
-def measure(server, work, build, seconds):
-    """One turn: a dict of figures."""
-    _, arguments, kind = WORKS[work]
-    with Running(server, build) as running:
-        empty = running.memory()
-        with Load(running, build, [*arguments, '--seconds', str(seconds)],
+def main_figure(work):
+    """What the servers are put in order by."""
+    return MAIN.get(work.split(':')[0], 'cpu')
+
+
+def measure_load(server, work, options):
+    _, arguments, kind = LOADED[work]
+    with Running(server, options.build) as running:
+        with Load(running, options.build, [*arguments, '--seconds', str(options.seconds)],
                   server.paths[kind]) as load:
-            before, full = running.cpu(), running.memory()
+            before = running.cpu()
             load.go()
             figures = json.loads(load.line())
             after = running.cpu()
-            if work != 'idle':
-                load.expect('through')
-    if work == 'idle':
-        return {'bytes': (full - empty) / int(arguments[arguments.index('--connections') + 1])}
+            load.expect('through')
     done = figures['done']
     if done == 0:
         raise RuntimeError('nothing was done in the time')
@@ -65,85 +82,142 @@ def measure(server, work, build, seconds):
             'p50': figures['p50'], 'p99': figures['p99'], 'p999': figures['p999']}
 
 
-def medians(turns):
-    return {key: statistics.median(turn[key] for turn in turns) for key in turns[0]}
+def measure_idle(server, options):
+    with Running(server, options.build) as running:
+        empty = running.memory()
+        with Load(running, options.build, ['idle', '--connections', str(IDLE)],
+                  server.paths['idle']):
+            return {'bytes': (running.memory() - empty) / IDLE}
 
 
-def run(options, build):
-    """{work: {server: medians}}; what could not be measured is named on the way."""
+def measure(server, work, options):
+    """One turn: a dict of figures."""
+    if work == 'idle':
+        return measure_idle(server, options)
+    if work in LOADED:
+        return measure_load(server, work, options)
+    tool, counted = work.split(':')
+    count = counting.instructions if tool == 'instructions' else counting.system_calls
+    return {tool: count(server, options.build, counted)}
+
+
+def takes_part(server, work, turn, options):
+    """Counts need no third opinion; who is slow has half the turns of others, and one at least."""
+    kind = work.split(':')[0]
+    if kind in ('instructions', 'calls'):
+        counted = counting.COUNTED[work.split(':')[1]]
+        return kind in server.counts and counted[2] in server.paths and turn < 2
+    path = 'idle' if work == 'idle' else LOADED[work][2]
+    return (path in server.paths and (server.works is None or work in server.works) and
+            (turn == 0 or not server.slow or turn < options.runs // 2))
+
+
+def summarize(turns):
+    """Medians, and how far the turns lay apart. Counts: the least, as in the gate."""
+    if 'instructions' in turns[0]:
+        return {'instructions': min(turn['instructions'] for turn in turns)}
+    figures = {key: statistics.median(turn[key] for turn in turns) for key in turns[0]}
+    if 'cpu' in figures:
+        figures['least'] = min(turn['cpu'] for turn in turns)
+        figures['most'] = max(turn['cpu'] for turn in turns)
+    return figures
+
+
+def run(options):
+    """{work: {server: figures}}; what could not be measured is named on the way."""
     results, missing = {}, set()
     for work in options.only:
         turns = {}
-        for _ in range(options.runs):
+        for turn in range(options.runs):
             for server in options.servers:
-                if server.name in missing or WORKS[work][2] not in server.paths:
-                    continue
-                if server.slow and work in ('echo-1m', 'idle') and not options.all:
+                if server.name in missing or not takes_part(server, work, turn, options):
                     continue
                 try:
-                    turns.setdefault(server.name, []).append(
-                        measure(server, work, build, options.seconds))
+                    turns.setdefault(server.name, []).append(measure(server, work, options))
                 except Missing as fault:
                     missing.add(server.name)
                     print(f'{server.name}: left out: {fault}', file=sys.stderr)
-                except RuntimeError as fault:
+                except (RuntimeError, FileNotFoundError) as fault:
                     print(f'{server.name}, {work}: {fault}', file=sys.stderr)
-        results[work] = {name: medians(each) for name, each in turns.items() if each}
+        results[work] = {name: summarize(each) for name, each in turns.items() if each}
         print_work(work, results[work])
     return results
 
 
 def print_work(work, servers):
     """A table of one work, the cheapest first."""
-    print(f'\n{WORKS[work][0]}')
-    if work == 'idle':
-        for name, figures in sorted(servers.items(), key=lambda item: item[1]['bytes']):
-            print(f'  {name:22} {figures["bytes"]:10,.0f} B')
+    key = main_figure(work)
+    order = sorted(servers.items(), key=lambda item: item[1][key])
+    print(f'\n{TITLES[work]}')
+    if key != 'cpu':
+        for name, figures in order:
+            print(f'  {name:22} {figures[key]:12,.2f}')
         return
     floor = servers.get('floor', {}).get('cpu')
-    print(f'  {"":22} {"CPU s a million":>15} {"x floor":>8} {"a second":>12} '
+    print(f'  {"":22} {"CPU s a million":>15} {"least..most":>16} {"x floor":>8} {"a second":>12} '
           f'{"p50 us":>10} {"p99 us":>10} {"p99.9 us":>10}')
-    for name, f in sorted(servers.items(), key=lambda item: item[1]['cpu']):
+    for name, f in order:
         ratio = f'{f["cpu"] / floor:8.2f}' if floor else ' ' * 8
-        print(f'  {name:22} {f["cpu"]:15.3f} {ratio} {f["rate"]:12,.0f} {f["p50"]:10,.0f} '
-              f'{f["p99"]:10,.0f} {f["p999"]:10,.0f}')
+        spread = f'{f["least"]:.3g}..{f["most"]:.3g}'
+        print(f'  {name:22} {f["cpu"]:15.3f} {spread:>16} {ratio} {f["rate"]:12,.0f} '
+              f'{f["p50"]:10,.0f} {f["p99"]:10,.0f} {f["p999"]:10,.0f}')
     sys.stdout.flush()
+
+
+def works_of(text):
+    """Names with commas; "instructions" and "calls" are all of theirs."""
+    for name in text.split(','):
+        found = [work for work in TITLES if name in (work, work.split(':')[0])]
+        if not found:
+            raise argparse.ArgumentTypeError(f'"{name}" is none of: {" ".join(TITLES)}')
+        yield from found
+
+
+def servers_of(text):
+    for name in text.split(','):
+        if name not in SERVERS:
+            raise argparse.ArgumentTypeError(f'"{name}" is none of: {" ".join(SERVERS)}')
+        yield SERVERS[name]
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--build', required=True, help='the directory that was built in')
+    parser.add_argument('--build', required=True, type=lambda text: pathlib.Path(text).resolve(),
+                        help='the directory that was built in')
     parser.add_argument('--out', help='where results.json and index.html go')
     parser.add_argument('--quick', action='store_true', help='under a minute, the nearest peers')
-    parser.add_argument('--all', action='store_true', help='slow peers at their slowest works too')
     parser.add_argument('--runs', type=int)
     parser.add_argument('--seconds', type=float)
-    parser.add_argument('--only', help='works, with commas: ' + ' '.join(WORKS))
-    parser.add_argument('--peers', help='servers, with commas: ' + ' '.join(SERVERS))
+    parser.add_argument('--only', type=lambda text: list(works_of(text)),
+                        help='works, with commas: ' + ' '.join(TITLES))
+    parser.add_argument('--peers', type=lambda text: list(servers_of(text)),
+                        help='servers, with commas: ' + ' '.join(SERVERS))
+    parser.add_argument('--also', action='append', default=[], metavar='NAME=PROGRAM',
+                        help='a server from elsewhere, which is started with a port')
     options = parser.parse_args()
     options.runs = options.runs or (1 if options.quick else 5)
-    options.seconds = options.seconds or (1 if options.quick else 3)
-    names = options.peers.split(',') if options.peers else (
-        QUICK_PEERS if options.quick else list(SERVERS))
-    options.only = options.only.split(',') if options.only else list(WORKS)
-    for name, known in [(n, SERVERS) for n in names] + [(n, WORKS) for n in options.only]:
-        if name not in known:
-            parser.error(f'"{name}" is none of: {" ".join(known)}')
-    options.servers = [SERVERS[name] for name in names]
+    options.seconds = options.seconds or (0.5 if options.quick else 3)
+    options.only = options.only or (QUICK_WORKS if options.quick else list(TITLES))
+    options.servers = options.peers or (
+        [SERVERS[name] for name in QUICK_PEERS] if options.quick else list(SERVERS.values()))
+    options.servers += [Program(*text.split('=', 1)) for text in options.also]
     return options
 
 
 def main():
     options = parse()
-    build = pathlib.Path(options.build).resolve()
-    out = pathlib.Path(options.out or build / 'bench')
-    results = run(options, build)
+    out = pathlib.Path(options.out or options.build / 'bench')
+    results = run(options)
+    goals = judge(results)
+    print_goals(goals)
     out.mkdir(parents=True, exist_ok=True)
     document = {'taken': time.strftime('%Y-%m-%d %H:%M'), 'runs': options.runs,
-                'seconds': options.seconds, 'works': {w: WORKS[w][0] for w in results},
-                'results': results}
-    (out / 'results.json').write_text(json.dumps(document, indent=1) + '\n')
-    (out / 'index.html').write_text(page.render(document))
+                'seconds': options.seconds, 'kernel': os.uname().release,
+                'works': {work: TITLES[work] for work in results},
+                'figure': {work: main_figure(work) for work in results},
+                'results': results, 'goals': goals}
+    (out / 'results.json').write_text(json.dumps(document, indent=1) + '\n', encoding='utf-8')
+    (out / 'index.html').write_text(page.render(document), encoding='utf-8')
     print(f'\n{out}/results.json\n{out}/index.html')
 
 

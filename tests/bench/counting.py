@@ -38,9 +38,9 @@ PINNED = ('glibc.cpu.hwcaps=-AVX,-AVX2,-AVX512F,-AVX512VL,-AVX512BW,-BMI1,-BMI2,
 def run(server, build, work, messages, prefix, environment=None):
     """Runs it with so many messages; gives what the file "counts" in its directory says then."""
     _, arguments, kind, _, _ = COUNTED[work]
-    with Running(server, build, prefix, None, environment) as running:
+    with Running(server, build, prefix, environment) as running:
         with Load(running, build, [*arguments, '--messages', str(messages), '--seconds', '0'],
-                  server.paths[kind], None) as load:
+                  server.paths[kind]) as load:
             load.go()
             load.line()
             load.expect('through')

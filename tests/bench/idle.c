@@ -1,6 +1,6 @@
 /*
- * tests/bench/idle: a consumer with a little state of its own, which is what a connection costs that
- * waits: the bench opens 10,000 of them.
+ * tests/bench/idle: a consumer with a little state of its own, which is what a connection costs
+ * that waits: the bench opens 10,000 of them.
  */
 #include <sluice/sluice.h>
 

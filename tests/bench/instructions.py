@@ -3,9 +3,9 @@
 
     instructions.py [--build DIR] [--record]
 
-Each figure is compared with the record beside this file. Who makes one grow for a reason changes the
-record in the same commit (--record), where everybody sees it. A record holds for one version of gcc
-and of the libraries that run beside ours, and for one kind of machine; elsewhere there is more
+Each figure is compared with the record beside this file. Who makes one grow for a reason changes
+the record in the same commit (--record), where everybody sees it. A record holds for one version of
+gcc and of the libraries that run beside ours, and for one kind of machine; elsewhere there is more
 room, and it is said why. Builds that nobody would measure (sanitizers, coverage, another -O), or
 that are clang's, are not compared at all: status 77, which make check calls a skip.
 """

@@ -39,6 +39,7 @@ enum {
     OPENING_MOST = 512,  /* handshakes at once */
     PER_ADDRESS = 20000, /* connections from one address: there are 28,000 ports */
     CLOSE_FRAME_SIZE = 8,
+    REQUEST_SIZE = 200,
 };
 
 enum phase { PHASE_CLOSED, PHASE_CONNECTING, PHASE_SHAKING, PHASE_OPEN, PHASE_CLOSING };
@@ -406,6 +407,23 @@ static void peer_connect(struct peer *peer)
     peer->began = now_ns();
 }
 
+/* The handshake's request, of the same size for every path: what a server keeps of it is measured.
+ */
+static int write_request(char *request, size_t room)
+{
+    static const char form[] =
+        "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        "Sec-WebSocket-Version: 13\r\nUser-Agent: %s\r\n\r\n";
+    static const char agent[] = "load, which measures servers and nothing but servers";
+    int longer = snprintf(request, room, form, load.path, load.port, agent) - REQUEST_SIZE;
+    int letters = (int)strlen(agent) - (longer > 0 ? longer : 0);
+    char name[sizeof agent];
+
+    snprintf(name, sizeof name, "%.*s", letters > 1 ? letters : 1, agent);
+    return snprintf(request, room, form, load.path, load.port, name);
+}
+
 static void peer_shake(struct peer *peer)
 {
     char request[1024];
@@ -417,11 +435,7 @@ static void peer_shake(struct peer *peer)
         errno = error;
         die("connect");
     }
-    int size = snprintf(request, sizeof request,
-                        "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
-                        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                        "Sec-WebSocket-Version: 13\r\nUser-Agent: load\r\n\r\n",
-                        load.path, load.port);
+    int size = write_request(request, sizeof request);
     peer->phase = PHASE_SHAKING;
     keep(peer, (uint8_t *)request, (size_t)size);
     flush(peer);

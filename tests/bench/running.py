@@ -30,15 +30,15 @@ def await_port(port, process, seconds=60):
 
 
 class Running:
-    """A server in a session and a directory of its own. `prefix`: what it is run under, which ends
-    when the server does; `core`: None lets it run anywhere."""
+    """A server in a session and a directory of its own, on the cores it is to have. `prefix`: what
+    it is run under, which ends when the server does; then it may run anywhere."""
 
-    def __init__(self, server, build, prefix=(), core=0, environment=None):
+    def __init__(self, server, build, prefix=(), environment=None):
         self.server = server
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='bench-'))
         self.port = free_port()
         self.prefix = list(prefix)
-        pinned = [] if core is None else ['taskset', '-c', str(core)]
+        pinned = [] if prefix else ['taskset', '-c', server.cores]
         try:
             command, more = server.command(self.directory, self.port, build)
             environment = {**(os.environ if environment is None else environment), **more}
@@ -122,8 +122,8 @@ class Load:
     """The client, tests/bench/load, against a server that runs: it says "ready", waits for go(),
     gives its figures, and says "through" when all that was under way has been answered."""
 
-    def __init__(self, running, build, arguments, path, core=1):
-        pinned = [] if core is None else ['taskset', '-c', str(core)]
+    def __init__(self, running, build, arguments, path):
+        pinned = [] if running.prefix else ['taskset', '-c', '1']
         self.process = subprocess.Popen(
             [*pinned, str(build / 'tests/bench/load'), *arguments, '--port', str(running.port),
              '--path', path],

@@ -26,8 +26,12 @@ def need(*candidates):
 
 
 class Server:
-    """One that is measured. `slow`: it is left out where that would take minutes."""
+    """One that is measured. `slow`: half the turns are enough. `works`: where it has something to
+    say; None is everywhere. `counts`: what can be counted of it. `cores`: where it may run."""
     slow = False
+    works = None
+    counts = ()
+    cores = '0'
     paths = {'echo': '/ws/echo/', 'idle': '/ws/echo/', 'chat': '/ws/chat/'}
 
     def __init__(self, name):
@@ -46,18 +50,33 @@ class Server:
 
 
 class Floor(Server):
+    counts = ('instructions', 'calls')
+
     def command(self, directory, port, build):
         return [str(build / 'tests/bench/floor'), str(port)], {}
+
+
+class Program(Server):
+    """One from elsewhere: its only argument is the port."""
+    counts = ('instructions', 'calls')
+
+    def __init__(self, name, program):
+        super().__init__(name)
+        self.program = program
+
+    def command(self, directory, port, build):
+        return [need(os.path.abspath(self.program)), str(port)], {}
 
 
 class Sluice(Server):
     """Ours, with the consumers of the demo and some of the bench."""
     paths = {'echo': '/ws/echo/', 'idle': '/ws/idle/', 'chat': '/ws/chat/', 'plain': '/ws/plain/'}
 
-    def __init__(self, name, loops=1, chat='chat'):
+    counts = ('instructions', 'calls')
+
+    def __init__(self, name, loops=1):
         super().__init__(name)
         self.loops = loops
-        self.paths = {**self.paths, 'chat': self.paths[chat]}
 
     def command(self, directory, port, build):
         (directory / 'routing.conf').write_text(
@@ -69,12 +88,29 @@ class Sluice(Server):
         return [str(build / 'sluice'), 'run', '--no-supervise', '-c', 'routing.conf'], {}
 
 
+class SluicePlain(Sluice):
+    """Its room is that of a plain handler, which runs for each member."""
+    paths = {'chat': '/ws/plain/'}
+    counts = ()
+
+
+class SluiceLoops(Sluice):
+    """Both cores, which it shares with the client: what a message costs must not grow."""
+    works = ('echo-64-1', 'echo-64-16', 'chat-1', 'chat-8', 'connect')
+    counts = ()
+    cores = '0-1'
+
+
 class Node(Server):
+    counts = ('calls',)
+
     def command(self, directory, port, build):
         return [need('node'), str(PEERS / 'ws.mjs'), str(port)], {}
 
 
 class Bun(Server):
+    counts = ('calls',)
+
     def command(self, directory, port, build):
         modules = HERE / 'node_modules/@oven'
         return [need('bun', modules / 'bun-linux-x64/bin/bun',
@@ -84,6 +120,8 @@ class Bun(Server):
 
 
 class Lws(Server):
+    counts = ('instructions', 'calls')
+
     def command(self, directory, port, build):
         return [need(build / 'tests/bench/peers/lws'), str(port)], {}
 
@@ -93,7 +131,7 @@ class Kore(Server):
         module = need(build / 'tests/bench/peers/kore.so')
         (directory / 'kore.conf').write_text(
             'socket_backlog 4096\nworkers 1\nworker_max_connections 20000\n'
-            'worker_accept_threshold 512\nrlimit_nofiles 20000\nwebsocket_timeout 600\n'
+            'worker_accept_threshold 512\nworker_rlimit_nofiles 20000\nwebsocket_timeout 600\n'
             f'websocket_maxframe 2097152\nload {module}\n'
             f'server main {{\n bind 127.0.0.1 {port}\n tls no\n}}\n'
             'domain * {\n attach main\n route /ws/echo/ page_echo\n route /ws/chat/ page_chat\n}\n')
@@ -163,8 +201,8 @@ class Channels(Server):
 SERVERS = {server.name: server for server in [
     Floor('floor'),
     Sluice('sluice'),
-    Sluice('sluice-plain', chat='plain'),
-    Sluice('sluice-2-loops', loops=2),
+    SluicePlain('sluice-plain'),
+    SluiceLoops('sluice-2-loops', loops=2),
     Bun('bun'),
     Lws('libwebsockets'),
     Kore('kore'),

@@ -1,11 +1,11 @@
 """/ws/echo/ sends back, /ws/chat/ sends to its group: as the tutorial of Channels writes them."""
 import django
 
-django.setup()
+django.setup()  # before anything that reads the settings
 
-from channels.generic.websocket import AsyncWebsocketConsumer
-from channels.routing import ProtocolTypeRouter, URLRouter
-from django.urls import path
+from channels.generic.websocket import AsyncWebsocketConsumer  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.urls import path  # noqa: E402
 
 
 class Echo(AsyncWebsocketConsumer):
