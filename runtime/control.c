@@ -27,6 +27,7 @@ enum {
     CALLERS_MAX = 8,   /* at once */
     ASK_MS = 2000,     /* for the whole question */
     ANSWER_MS = 10000, /* for the whole answer to be taken */
+    LOOK_MS = 5000,    /* between two looks at the names of the doors */
     REST_MS = 500,     /* until callers are let in again, when there was no descriptor for one */
 };
 
@@ -67,7 +68,7 @@ struct control {
     unsigned door_count;
     struct door doors[CONTROL_NAMES];
     bool listening; /* the doors' events are waited for */
-    struct timer rest;
+    struct timer rest, look;
     LIST_HEAD(, caller) callers;
     unsigned caller_count;
     struct census *census;
@@ -341,6 +342,41 @@ static bool open_door(struct control *control, const char *path)
                         EV_READ | EV_PERSIST, door_ring, door) == 0;
 }
 
+static void say_where(const struct door *door)
+{
+    log_write(LOG_INFO, "control.listening", LOG_STR("path", door->socket.path));
+}
+
+static void open_again(struct door *door)
+{
+    struct control *control = door->control;
+    struct control_door again;
+
+    if (!control_door_open(&again, door->socket.path))
+        return;
+    if (control->listening)
+        event_del(&door->event);
+    close(door->socket.fd);
+    door->socket = again;
+    event_assign(&door->event, loop_base(control->loop), again.fd, EV_READ | EV_PERSIST, door_ring,
+                 door);
+    if (control->listening)
+        event_add(&door->event, NULL);
+    say_where(door);
+}
+
+/* Who cleans up /tmp takes names away that were not used for long. */
+static void look_run(struct loop *loop, struct timer *timer)
+{
+    struct control *control = (struct control *)((char *)timer - offsetof(struct control, look));
+
+    for (unsigned i = 0; i < control->door_count; i++) {
+        if (control_door_is_lost(&control->doors[i].socket))
+            open_again(&control->doors[i]);
+    }
+    timer_set(control->timers, timer, loop_now(loop) + LOOK_MS);
+}
+
 static void open_doors(struct control *control, const struct config *config)
 {
     struct control_path paths[CONTROL_NAMES];
@@ -379,9 +415,11 @@ struct control *control_open(const struct tell_process *process, struct reloader
     control->census = census_new(process->server, loop, timers, census_told, control);
     if (control->census != NULL)
         open_doors(control, config);
+    control->look.run = look_run;
     if (control->door_count > 0) {
+        timer_set(timers, &control->look, loop_now(loop) + LOOK_MS);
         listen_on(control, true);
-        log_write(LOG_INFO, "control.listening", LOG_STR("path", control->doors[0].socket.path));
+        say_where(&control->doors[0]);
         return control;
     }
     control_close(control);
@@ -393,6 +431,7 @@ void control_close(struct control *control)
     if (control == NULL)
         return;
     timer_unset(control->timers, &control->rest);
+    timer_unset(control->timers, &control->look);
     while (!LIST_EMPTY(&control->callers))
         caller_free(LIST_FIRST(&control->callers));
     listen_on(control, false);

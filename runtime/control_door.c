@@ -95,7 +95,13 @@ bool control_door_open(struct control_door *door, const char *path)
     return false;
 }
 
-/* Its name goes, unless another server has taken it meanwhile. */
+bool control_door_is_lost(const struct control_door *door)
+{
+    struct stat stat;
+
+    return lstat(door->path, &stat) != 0 && errno == ENOENT;
+}
+
 void control_door_close(struct control_door *door)
 {
     struct stat stat;

@@ -18,6 +18,8 @@ struct control_door {
 /* False with errno: EADDRINUSE where another server answers there, EEXIST where the name is of
  * something that is no socket. */
 bool control_door_open(struct control_door *door, const char *path);
+/* Has somebody removed the name? Then nobody finds the way in any more. */
+bool control_door_is_lost(const struct control_door *door);
 /* The name goes too, unless another server has taken it meanwhile. */
 void control_door_close(struct control_door *door);
 

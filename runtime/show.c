@@ -105,8 +105,11 @@ static void show_process(struct json_object *status, struct text *out)
     text_addf(out, "%s, loaded ", string(status, "file"));
     add_time(out, now > loaded ? now - loaded : 0);
     text_add_str(out, " ago\n");
-    for (size_t i = 0; i < length(addresses); i++)
-        text_addf(out, "%s\n", json_object_get_string(json_object_array_get_idx(addresses, i)));
+    for (size_t i = 0; i < length(addresses); i++) {
+        const char *address = json_object_get_string(json_object_array_get_idx(addresses, i));
+
+        text_addf(out, "%s\n", address != NULL ? address : "");
+    }
 }
 
 static void show_traffic(struct json_object *traffic, struct text *out)

@@ -181,6 +181,15 @@ START_TEST(another_servers_name_stays)
 }
 END_TEST
 
+START_TEST(a_lost_name_is_made_again)
+{
+    serve(ECHO);
+    ck_assert_int_eq(unlink(in_dir("ctl.sock")), 0);
+    AWAIT(log_count(" control.listening ") == 2);
+    ck_assert_int_eq(status_of("pid"), server_pid());
+}
+END_TEST
+
 START_TEST(it_serves_without)
 {
     serve("control none/ctl.sock\nws /good/ good.so\n");
@@ -561,6 +570,7 @@ static Suite *control_suite(void)
     tcase_add_test(socket, what_lives_is_left_alone);
     tcase_add_test(socket, a_file_is_left_alone);
     tcase_add_test(socket, another_servers_name_stays);
+    tcase_add_test(socket, a_lost_name_is_made_again);
     tcase_add_test(socket, it_serves_without);
     tcase_add_test(socket, off_is_off);
     tcase_add_test(status, status_tells_the_truth);
