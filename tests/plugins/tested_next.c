@@ -5,7 +5,12 @@
  * that the older version had.
  */
 #include <sluice/sluice.h>
+#include <stdio.h>
 #include <string.h>
+
+#ifndef BLOCKING
+#define BLOCKING false
+#endif
 
 struct before {
     unsigned count;
@@ -16,6 +21,14 @@ struct tested {
     char last[64];
     unsigned long count;
 };
+
+static void say(sluice_conn *ws, const char *text)
+{
+    char line[256];
+
+    snprintf(line, sizeof line, "next %s", text != NULL ? text : "-");
+    sluice_send_text(ws, line);
+}
 
 static void on_connect(sluice_conn *ws)
 {
@@ -33,12 +46,12 @@ static void on_receive(sluice_conn *ws, const sluice_message *message)
     else if (strcmp(message->data, "last") == 0)
         sluice_send_text(ws, tested->last);
     else
-        sluice_send_json(ws, "'next %s'", message->data);
+        say(ws, message->data);
 }
 
 SLUICE_HANDLER(tested_say, ws, event)
 {
-    sluice_send_json(ws, "'next %s'", sluice_str(event, "text"));
+    say(ws, sluice_str(event, "text"));
 }
 
 static bool on_upgrade(sluice_conn *ws, const void *old_state, size_t old_size,
@@ -54,5 +67,5 @@ static bool on_upgrade(sluice_conn *ws, const void *old_state, size_t old_size,
     return true;
 }
 
-SLUICE_CONSUMER(.connect = on_connect, .receive = on_receive, .state_size = sizeof(struct tested),
-                .state_version = 1, .upgrade = on_upgrade);
+SLUICE_CONSUMER(.connect = on_connect, .receive = on_receive, .blocking = BLOCKING,
+                .state_size = sizeof(struct tested), .state_version = 1, .upgrade = on_upgrade);
