@@ -3,7 +3,8 @@
 #
 # Builds a copy of the sources as `make dist` packs them, with Debian's hardening flags and the strictest
 # ones that programs are linked with, which consumers must do without; installs it, lets the installed
-# program load the installed consumers, and takes everything out again.
+# program load the installed consumers, builds the test that the installed header shows with the command
+# that stands there, and takes everything out again.
 set -euo pipefail
 
 tmp=$(mktemp -d)
@@ -83,7 +84,8 @@ installed_files() { # ROOT
 install_has_its_files() {
     make -s -C "$tmp/build" install
     local file
-    for file in bin/sluice include/sluice/sluice.h lib/pkgconfig/sluice.pc lib/sluice/echo.so \
+    for file in bin/sluice include/sluice/sluice.h include/sluice/testing.h \
+        lib/pkgconfig/sluice.pc lib/pkgconfig/sluice-testing.pc lib/libsluice-testing.a lib/sluice/echo.so \
         lib/sluice/chat.so share/sluice/routing.conf share/sluice/pages/chat.html lib/sluice/ticker.so share/doc/sluice/LICENSE \
         share/doc/sluice/docs/limits.md; do
         [[ -f $tmp/usr/$file ]] || {
@@ -108,6 +110,79 @@ says_its_version() {
         pkg-config --modversion sluice)"* ]]
 }
 
+# The example and the command of testing.h, word by word.
+example_of() { # HEADER
+    cat <<'TEXT'
+#include <check.h>
+#include <sluice/testing.h>
+
+START_TEST(example)
+{
+TEXT
+    sed -n '/^ \*  *sluice_test  *\*test/,/sluice_test_close(test);/s/^ \*//p' "$1"
+    cat <<'TEXT'
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("chat");
+    TCase *tcase = tcase_create("chat");
+    SRunner *runner = srunner_create(suite);
+
+    suite_add_tcase(suite, tcase);
+    tcase_add_test(tcase, example);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
+TEXT
+}
+
+header_example_runs() ( # ROOT
+    local header=$1$tmp/usr/include/sluice/testing.h command
+    export PKG_CONFIG_SYSROOT_DIR=$1 PKG_CONFIG_PATH=$1$tmp/usr/lib/pkgconfig
+    pkg-config --exists check || {
+        echo "Check is not there: left out"
+        return 0
+    }
+    rm -rf "$tmp/example"
+    mkdir "$tmp/example"
+    cd "$tmp/example"
+    example_of "$header" >chat_test.c
+    command=$(sed -n 's/^ \* Build it with  *\(cc .*\)$/\1/p' "$header")
+    echo "$command"
+    [[ $command == *chat_test.c ]]
+    bash -ec "${command/#cc/${CC:-cc} -Wall -Wextra -Werror}"
+    cp "$1$tmp/usr/lib/sluice/chat.so" .
+    ./chat_test
+)
+
+# Without Check, and in C++; what the runtime calls its functions is nobody's business.
+library_leaves_names_alone() (
+    export PKG_CONFIG_PATH=$tmp/usr/lib/pkgconfig
+    cd "$tmp"
+    cat >own.cc <<'TEXT'
+#include <sluice/testing.h>
+
+extern "C" bool conn_close() { return true; }
+extern "C" bool log_write() { return true; }
+
+int main()
+{
+    sluice_test *test = sluice_test_open("");
+    bool refused = sluice_test_status(sluice_test_connect(test, "/")) == 404;
+
+    sluice_test_close(test);
+    return conn_close() && log_write() && refused ? 0 : 1;
+}
+TEXT
+    # shellcheck disable=SC2046  # flags are words
+    ${CXX:-c++} -Wall -Wextra -Werror $(pkg-config --cflags --libs sluice-testing) -o own own.cc
+    ./own
+)
+
 uninstall_leaves_nothing() {
     make -s -C "$tmp/build" uninstall
     [[ -z $(installed_files "$tmp/usr") ]] || {
@@ -124,5 +199,8 @@ need "make install puts all in place" install_has_its_files
 verdict "DESTDIR puts the same elsewhere" destdir_has_the_same
 verdict "the installed table is good" installed_table_is_good
 verdict "--version" says_its_version
+verdict "the example of testing.h" header_example_runs ""
+verdict "the example of testing.h, of a staged tree" header_example_runs "$tmp/staged"
+verdict "a test in C++, with names of its own" library_leaves_names_alone
 verdict "make uninstall leaves nothing" uninstall_leaves_nothing
 finish
