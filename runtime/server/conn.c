@@ -33,15 +33,6 @@ static void conn_event(evutil_socket_t fd, short what, void *context);
 
 /* ---- Beginning and end ---------------------------------------------------------------------- */
 
-static struct conn_http *http_new(void)
-{
-    struct conn_http *http = mem_zalloc(sizeof *http);
-
-    if (http != NULL)
-        http->file = -1;
-    return http;
-}
-
 static void http_close_file(struct conn_http *http)
 {
     if (http->file >= 0)
@@ -65,13 +56,24 @@ static void http_free(struct conn *conn)
     conn->http = NULL;
 }
 
+struct conn_http *conn_need_http(struct conn *conn)
+{
+    if (conn->http == NULL) {
+        conn->http = mem_zalloc(sizeof *conn->http);
+        if (conn->http != NULL)
+            conn->http->file = -1;
+        else
+            conn_cut(conn, "no memory");
+    }
+    return conn->http;
+}
+
 static struct conn *conn_new(struct worker *worker, int fd)
 {
     struct conn *conn = mem_zalloc(sizeof *conn);
 
     if (conn == NULL)
         return NULL;
-    conn->http = http_new();
     conn->worker = worker;
     conn->fd = fd;
     conn->epoch = worker->epoch;
@@ -80,14 +82,12 @@ static struct conn *conn_new(struct worker *worker, int fd)
     STAILQ_INIT(&conn->tasks);
     LIST_INIT(&conn->memberships);
     LIST_INIT(&conn->alarms);
-    if (conn->http != NULL &&
-        event_assign(&conn->event, loop_base(worker->loop), fd, EV_READ | EV_PERSIST, conn_event,
+    if (event_assign(&conn->event, loop_base(worker->loop), fd, EV_READ | EV_PERSIST, conn_event,
                      conn) == 0 &&
         event_add(&conn->event, NULL) == 0) {
         conn->reading = true;
         return conn;
     }
-    http_free(conn);
     mem_free(conn);
     return NULL;
 }
@@ -272,7 +272,7 @@ void conn_stop(struct conn *conn, bool now)
     else if (conn->state == CONN_REQUEST)
         conn_end(conn, false);
     else if (conn->state == CONN_REPLYING)
-        conn->http->keep_alive = false;
+        conn->keep_alive = false;
     else if (conn->state == CONN_CONNECTING)
         http_deny(conn, 503, SLICE("The server stops\n"));
     else
@@ -325,7 +325,7 @@ void conn_put_off(struct conn *conn)
 static void conn_written(struct conn *conn)
 {
     if (conn->state == CONN_REPLYING) {
-        if (!conn->http->keep_alive || conn->peer_done) {
+        if (!conn->keep_alive || conn->peer_done) {
             conn_end(conn, true);
             return;
         }

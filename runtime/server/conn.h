@@ -39,12 +39,11 @@ STAILQ_HEAD(task_list, task);
 LIST_HEAD(membership_list, membership);
 LIST_HEAD(alarm_list, alarm);
 
-/* What a connection has that is served HTTP, and not a websocket yet. Of its connection. */
+/* What a request may need: most that ask for a websocket come whole, and need nothing of it. Of its
+ * connection, made when first needed, and gone when a websocket opens. */
 struct conn_http {
-    struct http_scan scan;  /* REQUEST: of the head that is awaited... */
+    struct http_scan scan;  /* REQUEST: of the head that is half there... */
     struct http_body *body; /* ...or of the body behind it; NULL: it is the head */
-    bool served;            /* a request was answered on it before this one */
-    bool keep_alive;        /* REPLYING: another request may follow */
     struct text response;   /* CONNECTING: header lines for the handshake's answer */
     int file;               /* REPLYING: what is sent behind the outbox; -1: none */
     uint64_t file_offset, file_left;
@@ -80,6 +79,8 @@ struct conn {
     bool peer_done : 1;  /* the peer has sent its last byte */
     bool linger : 1;     /* ENDING: wait for the peer's end, so that it gets our last words */
     bool shut : 1;       /* ENDING: our side is shut down */
+    bool served : 1;     /* REQUEST: another one was answered before */
+    bool keep_alive : 1; /* REPLYING: another request may follow */
     int fd;              /* -1 once it is GONE */
     struct event event;
     struct address_entry *address; /* its place in the counts; NULL: of a Unix socket */
@@ -127,7 +128,7 @@ struct conn {
 
     /* What has come. */
     struct conn_held *held; /* NULL: nothing that was received is still to be taken */
-    struct conn_http *http; /* NULL from the handshake's answer on */
+    struct conn_http *http; /* NULL: not needed */
     struct message_reader reader;
     struct conn_rates *rates; /* NULL: no mount that it was in sets any */
     size_t accounted;         /* bytes of memory that it has told the server's `held` of */
@@ -148,6 +149,9 @@ struct conn {
  * given back, where this fails. `address` is NULL for a Unix socket. */
 void conn_accept(struct worker *worker, int fd, const struct sockaddr *peer,
                  struct address_entry *address);
+
+/* Made now, if it was not before. NULL: no memory, and the line is cut. */
+struct conn_http *conn_need_http(struct conn *conn);
 
 /* The worker's turn ends: writes what is queued, resumes, calls disconnect, frees. True: more is
  * to be done without waiting. */
@@ -203,6 +207,12 @@ static inline const struct limits_config *conn_limits(const struct conn *conn)
 static inline bool conn_is_unix(const struct conn *conn)
 {
     return conn->address == NULL;
+}
+
+/* The body of a request is awaited. */
+static inline bool conn_has_body(const struct conn *conn)
+{
+    return conn->http != NULL && conn->http->body != NULL;
 }
 
 /* A file follows what is queued. */

@@ -177,17 +177,27 @@ static bool take_message(struct conn *conn, struct turn *turn, uint8_t **data, s
 
 /* ---- Requests ------------------------------------------------------------------------------- */
 
+/* Where the search for its end goes on when more has come. */
+static void keep_scan(struct conn *conn, const struct http_scan *scan)
+{
+    struct conn_http *http = conn_need_http(conn);
+
+    if (http != NULL)
+        http->scan = *scan;
+}
+
 static bool take_request(struct conn *conn, uint8_t **data, size_t *size)
 {
     const struct server_config *server = &conn->worker->routing->config->server;
     const struct http_limits limits = {server->request_line, server->headers, server->header_count};
-    struct conn_http *http = conn->http;
+    struct http_scan scan = conn->http != NULL ? conn->http->scan : (struct http_scan){0};
     struct http_request request;
 
-    if (http->body != NULL)
+    if (conn_has_body(conn))
         return http_body_take(conn, data, size);
-    switch (http_parse((const char *)*data, *size, &limits, &http->scan, &request)) {
+    switch (http_parse((const char *)*data, *size, &limits, &scan, &request)) {
     case HTTP_MORE:
+        keep_scan(conn, &scan);
         return false;
     case HTTP_REFUSED:
         http_refuse(conn, NULL, request.status, request.why);
@@ -197,9 +207,10 @@ static bool take_request(struct conn *conn, uint8_t **data, size_t *size)
     }
     *data += request.size;
     *size -= request.size;
-    http->scan = (struct http_scan){0};
-    http->served = true;
-    http_body_begin(conn, &request); /* which may open a websocket: then this is gone */
+    if (conn->http != NULL)
+        conn->http->scan = (struct http_scan){0};
+    http_body_begin(conn, &request);
+    conn->served = true;
     return true;
 }
 
@@ -297,7 +308,7 @@ static bool held_add(struct conn_held *held, const uint8_t *data, size_t size)
 
 static void hold(struct conn *conn, const uint8_t *data, size_t size)
 {
-    if (conn->state == CONN_REQUEST && conn->held == NULL && conn->http->served)
+    if (conn->state == CONN_REQUEST && conn->held == NULL && conn->served)
         conn->since = loop_now(conn->worker->loop);
     if (conn->held == NULL)
         conn->held = mem_zalloc(sizeof *conn->held);

@@ -48,7 +48,7 @@ static void sweep_open(struct conn *conn, const struct limits_config *limits, ui
 static void sweep_request(struct conn *conn, uint64_t now)
 {
     const struct server_config *server = &conn->worker->routing->config->server;
-    bool waiting = conn->http->served && conn_held_size(conn) == 0 && conn->http->body == NULL;
+    bool waiting = conn->served && conn_held_size(conn) == 0 && !conn_has_body(conn);
 
     if (!overdue(now, conn->since, waiting ? server->keep_alive : server->handshake))
         return;

@@ -292,12 +292,12 @@ static bool run_upgrade(struct conn *conn)
     return done;
 }
 
-void dispatch_handler(struct conn *conn, const struct sluice_handler *handler,
+void dispatch_handler(struct conn *conn, const struct sluice_handler *handler, struct slice type,
                       struct json_object *content)
 {
     struct call call = call_of(conn, handler->name);
 
-    call.type = dispatch_type(content);
+    call.type = type;
     call_begin(&call, watched_by(conn));
     handler->run(public_of(conn), content);
     call_end(&call, watched_by(conn));
@@ -345,12 +345,12 @@ static void run_event(struct conn *conn, const struct layer_event *event)
         drop_event(conn, DROP_BAD_EVENT, (struct slice){0});
         return;
     }
-    const struct sluice_handler *handler =
-        dispatch_find(conn, dispatch_type(content), event->runtime);
+    struct slice type = dispatch_type(content);
+    const struct sluice_handler *handler = dispatch_find(conn, type, event->runtime);
     if (handler != NULL && handler->broadcast)
         fanout_broadcast(conn, handler, content);
     else if (handler != NULL)
-        dispatch_handler(conn, handler, content);
+        dispatch_handler(conn, handler, type, content);
     json_object_put(content);
 }
 

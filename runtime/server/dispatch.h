@@ -85,8 +85,8 @@ void dispatch_discard(struct conn *conn);
 void dispatch_connect(struct conn *conn);
 /* A text or binary message; `data` is valid during the call only. */
 void dispatch_message(struct conn *conn, bool binary, const uint8_t *data, size_t size);
-/* An event whose handler is found: decoded by the caller, who keeps it. Not for blocking ones. */
-void dispatch_handler(struct conn *conn, const struct sluice_handler *handler,
+/* An event whose handler is found by its type: decoded by the caller, who keeps both. */
+void dispatch_handler(struct conn *conn, const struct sluice_handler *handler, struct slice type,
                       struct json_object *content);
 /* An event in any consumer: decoded here, or on the pool. Borrowed. */
 void dispatch_event(struct conn *conn, struct layer_event *event);

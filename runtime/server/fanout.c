@@ -33,7 +33,7 @@ struct arrival {
     struct layer_event *event; /* a reference */
     uint64_t moment;           /* of its coming: who joined later does not get it */
     struct json_object *content;
-    struct slice type;
+    struct slice type; /* its own: a handler may write to what it is given */
 };
 
 /* Events in a row for one group, on their way through its members. */
@@ -63,6 +63,7 @@ struct fanout *fanout_new(void)
 static void arrival_free(struct arrival *arrival)
 {
     json_object_put(arrival->content);
+    mem_free((char *)arrival->type.data);
     layer_event_unref(arrival->event);
     mem_free(arrival);
 }
@@ -278,7 +279,7 @@ static unsigned serve_each(struct run *run, struct audience *audience, struct co
             show_broadcast(conn, audience, i, arrival, &waiting);
         } else if (showing->handler != NULL) {
             passage_send(conn, &waiting);
-            dispatch_handler(conn, showing->handler, arrival->content);
+            dispatch_handler(conn, showing->handler, arrival->type, arrival->content);
         }
     }
     unsigned work = work_of(run, waiting.size);
@@ -314,16 +315,26 @@ static struct slice target_of(const struct arrival *arrival)
     return (struct slice){arrival->event->name, arrival->event->name_size};
 }
 
+static bool arrival_decode(struct arrival *arrival)
+{
+    if (!msgpack_decode(arrival->event->body, arrival->event->size, &arrival->content))
+        return false;
+    struct slice type = dispatch_type(arrival->content);
+    if (type.data == NULL)
+        return true;
+    arrival->type = (struct slice){mem_strndup(type.data, type.size), type.size};
+    return arrival->type.data != NULL;
+}
+
 static void run_add(struct worker *worker, struct run *run)
 {
     struct arrival *arrival = arrival_take(worker->fanout);
 
-    if (!msgpack_decode(arrival->event->body, arrival->event->size, &arrival->content)) {
+    if (!arrival_decode(arrival)) {
         undelivered(worker->server, "not msgpack, or no memory");
         arrival_free(arrival);
         return;
     }
-    arrival->type = dispatch_type(arrival->content);
     run->excepting = run->excepting || arrival->event->except[0] != '\0';
     run->arrivals[run->count++] = arrival;
 }

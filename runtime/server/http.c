@@ -54,7 +54,7 @@ static void reply(struct conn *conn, struct text *out, bool keep_alive)
         conn_cut(conn, "no memory");
     } else {
         conn_send_bytes(conn, (struct slice){out->data, out->size});
-        conn->http->keep_alive = keep_alive;
+        conn->keep_alive = keep_alive;
         if (conn->state != CONN_GONE && keep_alive)
             conn_set_state(conn, CONN_REPLYING);
         else
@@ -110,7 +110,10 @@ static void send_file(const struct exchange *exchange, struct files_answer *foun
     struct conn *conn = exchange->conn;
     struct text out = {0};
     bool file = found->fd >= 0 && found->size > 0;
+    struct conn_http *http = file ? conn_need_http(conn) : NULL;
 
+    if (file && http == NULL)
+        return;
     http_reply_head(&out, found->status, (struct slice){found->fields.data, found->fields.size},
                     found->size, exchange->keep_alive);
     if (found->parts != NULL)
@@ -118,10 +121,10 @@ static void send_file(const struct exchange *exchange, struct files_answer *foun
     reply(conn, &out, exchange->keep_alive);
     if (!file || conn->state == CONN_GONE)
         return;
-    conn->http->file = found->fd;
-    conn->http->file_offset = found->part.offset;
-    conn->http->file_left = found->part.size;
-    conn->http->parts = found->parts;
+    http->file = found->fd;
+    http->file_offset = found->part.offset;
+    http->file_left = found->part.size;
+    http->parts = found->parts;
     found->fd = -1;
     found->parts = NULL;
     if (conn->state == CONN_ENDING) /* the file first */
@@ -399,6 +402,13 @@ static void agree_on_compression(struct conn *conn, const struct http_request *r
     text_free(&answer);
 }
 
+/* Field lines that the consumer added. */
+static struct slice headers_added(const struct conn *conn)
+{
+    return conn->http != NULL ? (struct slice){conn->http->response.data, conn->http->response.size}
+                              : (struct slice){0};
+}
+
 void http_accept(struct conn *conn, struct slice subprotocol)
 {
     struct http_request request;
@@ -427,9 +437,9 @@ void http_accept(struct conn *conn, struct slice subprotocol)
         text_addf(&fields, "Sec-WebSocket-Protocol: %.*s\r\n", (int)subprotocol.size,
                   subprotocol.data);
     agree_on_compression(conn, &request, &fields);
-    text_add(&fields, conn->http->response.data, conn->http->response.size);
+    struct slice more = headers_added(conn);
+    text_add(&fields, more.data, more.size);
     http_reply_head(&out, 101, (struct slice){fields.data, fields.size}, 0, true);
-    text_free(&conn->http->response);
     if (out.failed || fields.failed)
         conn_cut(conn, "no memory");
     else
@@ -442,16 +452,16 @@ void http_deny(struct conn *conn, unsigned status, struct slice body)
 {
     struct text out = {0};
 
-    size_t bytes = http_reply_text(
-        &out, status, (struct slice){conn->http->response.data, conn->http->response.size}, body,
-        false, false);
+    size_t bytes = http_reply_text(&out, status, headers_added(conn), body, false, false);
     conn_log(conn, LOG_INFO, "conn.denied", LOG_INT("status", status), LOG_INT("bytes", bytes));
     atomic_fetch_add(&conn->mount->refused, 1);
-    text_free(&conn->http->response);
     reply(conn, &out, false);
 }
 
 bool http_add_header(struct conn *conn, struct slice name, struct slice value)
 {
-    return !http_reply_owns(name) && http_reply_field(&conn->http->response, name, value);
+    if (http_reply_owns(name))
+        return false;
+    struct conn_http *http = conn_need_http(conn);
+    return http == NULL || http_reply_field(&http->response, name, value);
 }

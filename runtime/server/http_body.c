@@ -49,7 +49,8 @@ static void keep_head(struct conn *conn, const struct http_request *request,
                       const struct body *body, const struct body_limits *limits)
 {
     struct slice head = head_of(request);
-    struct http_body *kept = mem_alloc(sizeof *kept + head.size);
+    struct conn_http *http = conn_need_http(conn);
+    struct http_body *kept = http != NULL ? mem_alloc(sizeof *kept + head.size) : NULL;
 
     if (kept == NULL) {
         conn_cut(conn, "no memory");
@@ -59,7 +60,7 @@ static void keep_head(struct conn *conn, const struct http_request *request,
     kept->limits = *limits;
     kept->head_size = head.size;
     memcpy(kept->head, head.data, head.size);
-    conn->http->body = kept;
+    http->body = kept;
     conn_set_state(conn, CONN_REQUEST); /* the time for the body begins */
 }
 
