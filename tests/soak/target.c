@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,7 +29,9 @@ static char directory[] = "/tmp/soak-XXXXXX";
 static char build[4096];
 static pid_t pid; /* 0: none runs */
 static struct sockaddr_in address;
+static bool made;        /* the directory */
 static FILE *server_log; /* as far as it was counted */
+static FILE *news_log;   /* likewise, for target_news */
 
 uint64_t now_us(void)
 {
@@ -67,6 +70,12 @@ static bool link_to_build(const char *name)
     return symlink(path, in_directory(name)) == 0;
 }
 
+static bool make_directory(void)
+{
+    made = made || mkdtemp(directory) != NULL;
+    return made;
+}
+
 static bool prepare(const char *conf)
 {
     const char *given = getenv("abs_top_builddir");
@@ -75,7 +84,7 @@ static bool prepare(const char *conf)
         snprintf(build, sizeof build, "%s", given);
     else if (getcwd(build, sizeof build) == NULL)
         return false;
-    return mkdtemp(directory) != NULL && write_conf(conf) && link_to_build("consumers") &&
+    return make_directory() && write_conf(conf) && link_to_build("consumers") &&
            link_to_build("tests");
 }
 
@@ -144,7 +153,63 @@ bool target_begin(const char *conf)
                                    .sin_port = htons((uint16_t)port),
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     server_log = fopen(in_directory("log"), "r");
-    return server_log != NULL;
+    news_log = fopen(in_directory("log"), "r");
+    return server_log != NULL && news_log != NULL;
+}
+
+/* ---- Files ----------------------------------------------------------------------------------- */
+
+bool target_put(const char *name, const void *data, size_t size)
+{
+    char path[256];
+
+    if (!make_directory())
+        return false;
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *file = fopen(in_directory("new"), "wb");
+    if (file == NULL)
+        return false;
+    bool whole = fwrite(data, 1, size, file) == size;
+    return fclose(file) == 0 && whole && chmod(in_directory("new"), 0644) == 0 &&
+           rename(in_directory("new"), path) == 0;
+}
+
+uint8_t *target_plugin(const char *name, size_t *size)
+{
+    const char *given = getenv("abs_top_builddir");
+    char path[sizeof build + 128];
+    struct stat status;
+    uint8_t *data = NULL;
+
+    snprintf(path, sizeof path, "%s/tests/plugins/%s.so", given != NULL ? given : ".", name);
+    FILE *file = fopen(path, "rb");
+    if (file != NULL && fstat(fileno(file), &status) == 0)
+        data = malloc((size_t)status.st_size + 1);
+    *size = data != NULL ? fread(data, 1, (size_t)status.st_size, file) : 0;
+    if (file != NULL)
+        fclose(file);
+    return data;
+}
+
+static unsigned copies;
+
+static int count_copy(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    (void)status;
+    copies += type == FTW_F && walk->level > 1 && strstr(path + walk->base, ".so") != NULL;
+    return 0;
+}
+
+unsigned target_copies(void)
+{
+    copies = 0;
+    nftw(directory, count_copy, 16, FTW_PHYS);
+    return copies;
+}
+
+void target_signal(int signal)
+{
+    kill(pid, signal);
 }
 
 const struct sockaddr *target_address(socklen_t *size)
@@ -185,6 +250,8 @@ bool target_end(void)
         target_show_log();
     if (server_log != NULL)
         fclose(server_log);
+    if (news_log != NULL)
+        fclose(news_log);
     nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     return well;
 }
@@ -345,6 +412,18 @@ const char *target_counts(void)
         size += snprintf(text + size, sizeof text - (size_t)size, "%s%s %lu", i > 0 ? ", " : "",
                          counted[i].what, counted[i].count);
     return text;
+}
+
+void target_news(struct target_text *texts, unsigned count)
+{
+    char line[8192];
+
+    for (unsigned i = 0; i < count; i++)
+        texts[i].count = 0;
+    clearerr(news_log);
+    while (fgets(line, sizeof line, news_log) != NULL)
+        for (unsigned i = 0; i < count; i++)
+            texts[i].count += strstr(line, texts[i].text) != NULL;
 }
 
 void target_show_log(void)
