@@ -14,18 +14,14 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "build.h"
 #include "reload.h"
 #include "watch_places.h"
 #include "watch_plan.h"
+#include "watch_tell.h"
 
 enum {
     SETTLE_MS = 100,    /* without a change, and what changed is there */
@@ -39,8 +35,7 @@ struct watch {
     struct reloader *reloader;
     struct loop *loop;
     struct timers *timers;
-    enum log_format format;
-    bool colours;
+    struct teller teller;
 
     struct plan plan;
     struct places *places; /* NULL: files are looked at each second */
@@ -60,101 +55,6 @@ struct watch {
     bool stopped;
     struct text changed; /* the names that the reload under way is for */
 };
-
-/* ---- What people read ----------------------------------------------------------------------- */
-
-static bool wants_colours(void)
-{
-    const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
-
-    return isatty(STDERR_FILENO) && (no == NULL || *no == '\0') && terminal != NULL &&
-           strcmp(terminal, "dumb") != 0;
-}
-
-/* "18:26:04 chat.so changed: 12 connections moved in 3 ms" */
-static void say(const struct watch *watch, bool good, const char *what, const char *became)
-{
-    const char *on = good ? "\033[32m" : "\033[31m", *off = "\033[0m";
-    time_t now = time(NULL);
-    struct tm local;
-    char at[16];
-
-    if (watch->format == LOG_JSON) {
-        log_write(good ? LOG_INFO : LOG_ERROR, "watch", LOG_STR("what", what),
-                  LOG_STR("became", became));
-        return;
-    }
-    strftime(at, sizeof at, "%H:%M:%S", localtime_r(&now, &local));
-    fprintf(stderr, "%s %s: %s%s%s\n", at, what, watch->colours ? on : "", became,
-            watch->colours ? off : "");
-}
-
-static void say_no_memory(const struct watch *watch)
-{
-    say(watch, false, "watch", "no memory to look at all files");
-}
-
-/* "chat.c, chat.h and 3 more changed" */
-static void describe_changed(struct text *out, unsigned count)
-{
-    enum { TOLD = 3 };
-
-    if (count > TOLD)
-        text_addf(out, " and %u more", count - TOLD);
-    if (count > 0)
-        text_add_str(out, " changed");
-}
-
-static void say_text(const struct watch *watch, bool good, const struct text *what,
-                     const struct text *became)
-{
-    if (what->failed || became->failed)
-        say_no_memory(watch);
-    else
-        say(watch, good, what->data != NULL ? what->data : "", became->data);
-}
-
-static void add_count(struct text *out, unsigned count, const char *one, const char *more)
-{
-    if (count > 0)
-        text_addf(out, "%s%u %s", out->size > 0 ? ", " : "", count, count == 1 ? one : more);
-}
-
-static void describe_refusal(const struct reload_report *report, struct text *out)
-{
-    struct text summary = {0};
-
-    reload_summary(report->diag, &summary);
-    text_addf(out, "refused: %s, still serving what was there before",
-              summary.failed ? "no memory" : summary.data);
-    text_free(&summary);
-}
-
-/* Those whose code has changed: that the others go on in a new table is no news. */
-static void describe_done(const struct reload_report *report, bool is_conf, struct text *out)
-{
-    unsigned moved = 0, upgraded = 0, stayed = 0;
-    bool changed = is_conf;
-
-    for (unsigned i = 0; i < report->row_count; i++) {
-        const struct reload_row *row = &report->rows[i];
-
-        if (row->change == RELOAD_SAME)
-            continue;
-        changed = true;
-        moved += row->moved;
-        upgraded += row->upgraded;
-        stayed += row->stayed;
-    }
-    add_count(out, moved, "connection moved", "connections moved");
-    add_count(out, upgraded, "connection upgraded", "connections upgraded");
-    add_count(out, stayed, "connection stays with its code", "connections stay with their code");
-    if (!changed)
-        text_add_str(out, "it is the same as before");
-    else
-        text_addf(out, "%s in %llu ms", out->size == 0 ? "done" : "",
-                  (unsigned long long)report->ms);
-}
 
 /* ---- Looking -------------------------------------------------------------------------------- */
 
@@ -190,7 +90,7 @@ static bool look(struct watch *watch)
 static void wait_for(struct watch *watch, uint64_t ms)
 {
     if (!timer_set(watch->timers, &watch->settle, loop_now(watch->loop) + ms))
-        say_no_memory(watch);
+        teller_no_memory(&watch->teller);
 }
 
 /* Something has changed, or may have. */
@@ -228,30 +128,26 @@ static void on_told(struct reload_wish *wish, const struct reload_report *report
     struct text became = {0};
 
     watch->asked = false;
-    if (!watch->stopped) {
-        if (report->done)
-            describe_done(report, watch->asked_for_conf, &became);
-        else
-            describe_refusal(report, &became);
-        say_text(watch, report->done, &watch->changed, &became);
-        stir(watch); /* for what has changed meanwhile */
-    }
+    if (watch->stopped)
+        return;
+    describe_reload(report, watch->asked_for_conf, &became);
+    teller_say(&watch->teller, report->done,
+               watch->changed.failed ? "what was saved" : watch->changed.data, "%s",
+               became.failed ? "no memory" : became.data);
     text_free(&became);
+    stir(watch); /* for what has changed meanwhile */
 }
 
 static void ask(struct watch *watch)
 {
-    unsigned count = 0;
+    struct plan *plan = &watch->plan;
 
     text_free(&watch->changed);
-    files_names(&watch->plan.conf, &watch->changed, &count);
-    files_names(&watch->plan.objects, &watch->changed, &count);
-    describe_changed(&watch->changed, count);
-    if (count == 0)
+    if (!describe_changed(&plan->conf, &plan->objects, &watch->changed))
         text_add_str(&watch->changed, "what was built before");
-    watch->asked_for_conf = files_changed(&watch->plan.conf);
-    files_accept(&watch->plan.conf);
-    files_accept(&watch->plan.objects);
+    watch->asked_for_conf = files_changed(&plan->conf);
+    files_accept(&plan->conf);
+    files_accept(&plan->objects);
     watch->held = false;
     watch->built = false;
     watch->asked = true;
@@ -259,22 +155,6 @@ static void ask(struct watch *watch)
 }
 
 /* ---- Building ------------------------------------------------------------------------------- */
-
-static void say_failed(const struct watch *watch, const char *command, int status)
-{
-    struct text became = {0}, what = {0};
-
-    text_add_str(&what, command);
-    if (WIFSIGNALED(status))
-        text_addf(&became, "ended by signal %d (%s)", WTERMSIG(status),
-                  strsignal(WTERMSIG(status)));
-    else
-        text_addf(&became, "failed with status %d", WEXITSTATUS(status));
-    text_add_str(&became, ", still serving what was there before");
-    say_text(watch, false, &what, &became);
-    text_free(&what);
-    text_free(&became);
-}
 
 /* What it has made, or half made, is not to be loaded; but with what the next one makes it is. */
 static void note_failure(struct watch *watch)
@@ -284,37 +164,24 @@ static void note_failure(struct watch *watch)
     files_accept(&watch->plan.objects);
 }
 
-static void say_begun(const struct watch *watch, const struct work *work)
-{
-    struct text what = {0}, command = {0};
-    unsigned count = 0;
-
-    files_names(&work->sources, &what, &count);
-    describe_changed(&what, count);
-    text_add_str(&command, work_command(work));
-    if (count > 0)
-        say_text(watch, true, &what, &command);
-    text_free(&what);
-    text_free(&command);
-}
-
 static void begin(struct watch *watch, struct work *work)
 {
-    say_begun(watch, work);
+    const struct teller *teller = &watch->teller;
+    const char *command = work_command(work), *directory = work_directory(work);
+    struct text what = {0};
+
+    if (describe_changed(&work->sources, NULL, &what))
+        teller_say(teller, true, what.data, "%s", command);
+    text_free(&what);
     work->due = false;
     files_accept(&work->sources);
     files_read(&work->sources);
-    if (build_start(&watch->build, loop_base(watch->loop), work_directory(work), work_command(work),
-                    watch->format == LOG_JSON)) {
+    if (build_start(&watch->build, loop_base(watch->loop), directory, command,
+                    teller->format == LOG_JSON)) {
         watch->running = work;
         return;
     }
-    struct text became = {0}, what = {0};
-    text_addf(&became, "can't be run in %s: %s", work_directory(work), strerror(errno));
-    text_add_str(&what, work_command(work));
-    say_text(watch, false, &what, &became);
-    text_free(&what);
-    text_free(&became);
+    teller_say(teller, false, command, "can't be run in %s: %s", directory, strerror(errno));
     note_failure(watch);
 }
 
@@ -333,8 +200,7 @@ static bool begin_next(struct watch *watch)
  * that makes other sources each time is not run for ever. */
 static void look_again(struct watch *watch, struct work *work)
 {
-    struct text what = {0}, became = {0};
-    unsigned count = 0;
+    struct text what = {0};
 
     if (!files_differ(&work->sources)) {
         files_accept(&work->sources);
@@ -347,13 +213,21 @@ static void look_again(struct watch *watch, struct work *work)
         return;
     }
     work->again = 0;
-    files_names(&work->sources, &what, &count);
-    describe_changed(&what, count);
-    text_addf(&became, "in each of %d builds, so it begins no other", AGAIN_MAX + 1);
-    say_text(watch, true, &what, &became);
+    if (describe_changed(&work->sources, NULL, &what))
+        teller_say(&watch->teller, true, what.data, "in each of %d builds, so it begins no other",
+                   AGAIN_MAX + 1);
     text_free(&what);
-    text_free(&became);
     files_accept(&work->sources);
+}
+
+static void say_failed(const struct watch *watch, const struct work *work, int status)
+{
+    struct text became = {0};
+
+    describe_failure(status, &became);
+    teller_say(&watch->teller, false, work_command(work), "%s",
+               became.failed ? "no memory" : became.data);
+    text_free(&became);
 }
 
 static void on_child(evutil_socket_t signal, short what, void *context)
@@ -374,7 +248,7 @@ static void on_child(evutil_socket_t signal, short what, void *context)
     look_again(watch, work);
     watch->built = status == 0;
     if (status != 0) {
-        say_failed(watch, work_command(work), status);
+        say_failed(watch, work, status);
         note_failure(watch);
     }
     watch->settling = false; /* what it has made stands still from now on, or not */
@@ -392,7 +266,7 @@ static void act(struct watch *watch)
         return; /* its end looks again */
     if (files_changed(&plan->conf) || files_changed(&plan->makefiles)) {
         if (!plan_read(plan))
-            say_no_memory(watch);
+            teller_no_memory(&watch->teller);
         look(watch);
         files_accept(&plan->makefiles);
     }
@@ -404,7 +278,7 @@ static void act(struct watch *watch)
         (watch->held && watch->built))
         ask(watch);
     else if (watch->built)
-        say(watch, true, "built", "nothing new to load");
+        teller_say(&watch->teller, true, "built", "nothing new to load");
     watch->built = false;
 }
 
@@ -454,8 +328,7 @@ struct watch *watch_new(struct reloader *reloader, struct loop *loop, struct tim
     *watch = (struct watch){.reloader = reloader,
                             .loop = loop,
                             .timers = timers,
-                            .format = format,
-                            .colours = wants_colours(),
+                            .teller = teller_of(format),
                             .plan = {.file = file},
                             .settle = {.run = settle_run},
                             .wish = {.told = on_told}};

@@ -13,7 +13,7 @@
 #include "watch_places.h"
 
 enum {
-    NAMES_MAX = 3,         /* in a list for people */
+    NAMES_MAX = 40,        /* bytes of a list for people from which on it is long enough */
     CONTENT_MAX = 8 << 20, /* bytes of a file that are read to tell it from another */
 };
 
@@ -190,14 +190,27 @@ bool files_unfinished(const struct file_set *set, bool empty)
     return false;
 }
 
-void files_names(const struct file_set *set, struct text *out, unsigned *count)
+/* What does not print in a name is not for a terminal. */
+static void add_name(struct text *out, const char *name)
+{
+    for (; *name != '\0'; name++)
+        text_add_byte(out, (unsigned char)*name < ' ' || *name == 0x7f ? '?' : *name);
+}
+
+void files_names(const struct file_set *set, struct text *out, unsigned *more)
 {
     for (const struct watched_file *file = set->files; file != NULL; file = file->hh.next) {
         const char *slash = strrchr(file->path, '/');
 
-        if (is_changed(file) && (*count)++ < NAMES_MAX)
-            text_addf(out, "%s%s", out->size > 0 ? ", " : "",
-                      slash != NULL ? slash + 1 : file->path);
+        if (!is_changed(file))
+            continue;
+        if (out->size >= NAMES_MAX) {
+            (*more)++;
+            continue;
+        }
+        if (out->size > 0)
+            text_add_str(out, ", ");
+        add_name(out, slash != NULL ? slash + 1 : file->path);
     }
 }
 

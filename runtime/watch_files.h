@@ -42,8 +42,8 @@ bool files_look(struct file_set *set);
 bool files_changed(const struct file_set *set);
 /* And is one of these not there now, or, where that makes no sense, `empty`? */
 bool files_unfinished(const struct file_set *set, bool empty);
-/* Adds the names of these to a list, "a.c, b.c and 3 more", of which `count` are there. */
-void files_names(const struct file_set *set, struct text *out, unsigned *count);
+/* Adds the names of these to a list, "a.c, b.c"; `more` counts those for which it is too long. */
+void files_names(const struct file_set *set, struct text *out, unsigned *more);
 /* As they were last seen is as they are to be from now on. */
 void files_accept(struct file_set *set);
 
