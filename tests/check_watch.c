@@ -385,6 +385,56 @@ START_TEST(files_of_values_are_read_again)
 }
 END_TEST
 
+START_TEST(lines_are_json_where_the_log_is)
+{
+    put_plugin_as("reload_old", "version");
+    put_directory("src");
+    server_option("--log-format=json");
+    serve_watched("watch src build=\"echo 'it was built'\"\n" CONF);
+    put_file("src/a.c", "a");
+    wait_lines(1, "\"event\":\"watch\",\"what\":\"a.c changed\"", "");
+    wait_lines(1, "\"event\":\"build.said\",\"text\":\"it was built\"}", "");
+    put_plugin_as("reload_new", "version");
+    wait_lines(1, "\"what\":\"version.so changed\",\"became\":\"done in ", "");
+    put_file("so/version.so", "this is no object");
+    wait_lines(1, "\"level\":\"error\"", "\"became\":\"refused: 1 error, still serving ");
+    server_stop();
+    for (const char *at = log_text(); *at != '\0'; at = strchr(at, '\n') + 1)
+        must(*at == '{', "no object: %.100s", at);
+}
+END_TEST
+
+START_TEST(supervised_server_watches_too)
+{
+    server_supervise();
+    serve_old();
+    put_plugin_as("reload_new", "version");
+    wait_lines(1, " version.so changed: ", " in ");
+    expect_version("new");
+}
+END_TEST
+
+/* The line counts those who are in the new code, and those alone. */
+START_TEST(moved_connections_are_counted)
+{
+    struct client one, two, other;
+
+    put_plugin_as("reload_old", "version");
+    put_plugin("good");
+    serve_watched(CONF "ws /good/ good.so\n");
+    one = client_open("/version/");
+    two = client_open("/version/");
+    other = client_open("/good/");
+    put_plugin_as("reload_new", "version");
+    wait_lines(1, " version.so changed: 2 connections moved in ", " ms");
+    client_text(&one, "which");
+    client_expect_text(&one, "new");
+    client_leave(&one);
+    client_leave(&two);
+    client_leave(&other);
+}
+END_TEST
+
 START_TEST(without_the_option_nothing_is_watched)
 {
     put_plugin_as("reload_old", "version");
@@ -422,5 +472,10 @@ int main(void)
     tcase_add_test(tcase, consumer_that_is_missing_is_awaited);
     tcase_add_test(tcase, files_of_values_are_read_again);
     tcase_add_test(tcase, without_the_option_nothing_is_watched);
+
+    tcase = harness_case(suite, "what is told");
+    tcase_add_test(tcase, lines_are_json_where_the_log_is);
+    tcase_add_test(tcase, supervised_server_watches_too);
+    tcase_add_test(tcase, moved_connections_are_counted);
     return harness_run(suite);
 }

@@ -25,7 +25,7 @@ static struct {
     unsigned port;
     char said[16384];
     bool supervised;
-    const char *option; /* more of its command line; NULL: no more */
+    const char *options[4]; /* more of its command line, ends with NULL */
 } server;
 static int gate = -1;
 
@@ -199,6 +199,13 @@ static const char *program(void)
     return given != NULL ? given : built("sluice");
 }
 
+static void option_add(const char **options, const char *option)
+{
+    while (*options != NULL)
+        options++;
+    *options = option;
+}
+
 /* In the new process. It dies with the test, whatever becomes of that. */
 static void run_server(const char *path, int output)
 {
@@ -207,16 +214,19 @@ static void run_server(const char *path, int output)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(output, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
-    execl(path, "sluice", "run", "-c", "routing.conf",
-          server.supervised ? server.option : "--no-supervise",
-          server.supervised ? NULL : server.option, (char *)NULL);
+    const char *words[9] = {"sluice", "run", "-c", "routing.conf"};
+    memcpy(words + 4, server.options, sizeof server.options);
+    if (!server.supervised)
+        option_add(words + 4, "--no-supervise");
+    execv(path, (char *const *)words);
     dprintf(STDERR_FILENO, "%s: %s\n", path, strerror(errno));
     _exit(127);
 }
 
 void server_option(const char *option)
 {
-    server.option = option;
+    option_add(server.options, option);
+    ck_assert_ptr_null(server.options[3]);
 }
 
 void server_supervise(void)

@@ -46,7 +46,7 @@ void serve_refused(const char *conf);
 
 /* Starts it on what serve_conf wrote, and waits for nothing. */
 void server_start(void);
-/* Before the start: one more word for its command line. */
+/* Before the start: one more word for its command line, up to three. */
 void server_option(const char *option);
 /* Before the start: with a supervisor, whose process is then server_pid. */
 void server_supervise(void);
