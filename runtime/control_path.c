@@ -154,7 +154,7 @@ static const char *distrust(const struct directory *directory, uid_t *owner)
 /* Makes it if it isn't there. NULL: it is ours. */
 static const char *take_directory(const struct directory *directory)
 {
-    uid_t owner;
+    uid_t owner = ANYBODY;
     int error = mkdir(directory->path, 0700) == 0 ? 0 : errno;
     const char *why = distrust(directory, &owner);
 
@@ -233,7 +233,7 @@ unsigned control_path_likely(const char *file, const struct config *config,
 {
     char names[CONTROL_NAMES][NAME_SIZE];
     struct directory list[DIRECTORIES_MAX];
-    uid_t users[2], owner;
+    uid_t users[2], owner = ANYBODY;
     unsigned found = 0, name_count = names_of(file, names), user_count = users_of(file, users);
 
     if (config != NULL && config->control != NULL)

@@ -283,6 +283,7 @@ static void open_control(struct process *process)
         .started = clock_wall(),
         .began = clock_now(),
         .supervisor = supervised_by(),
+        .restarted = supervised_again(),
         .server = process->server,
     };
 

@@ -101,7 +101,9 @@ static void show_process(struct json_object *status, struct text *out)
         text_addf(out, " under %llu", number(status, "supervisor"));
     text_add_str(out, ", up ");
     add_time(out, number(status, "uptime_ms"));
-    text_addf(out, "%s\n", json_object_get_boolean(get(status, "stopping")) ? ", stopping" : "");
+    text_addf(out, "%s%s\n",
+              json_object_get_boolean(get(status, "restarted")) ? " since a crash" : "",
+              json_object_get_boolean(get(status, "stopping")) ? ", stopping" : "");
     text_addf(out, "%s, loaded ", string(status, "file"));
     add_time(out, now > loaded ? now - loaded : 0);
     text_add_str(out, " ago\n");

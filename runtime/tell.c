@@ -245,6 +245,7 @@ static void tell_process(struct json_writer *writer, const struct tell_process *
     number(writer, "pid", (uint64_t)getpid());
     if (process->supervisor != 0)
         number(writer, "supervisor", (uint64_t)process->supervisor);
+    boolean(writer, "restarted", process->restarted);
     string(writer, "file", process->file);
     number(writer, "started_ms", process->started);
     number(writer, "uptime_ms", clock_now() - process->began);

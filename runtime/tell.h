@@ -17,6 +17,7 @@
 struct tell_process {
     const char *file; /* routing.conf, as the command line has it */
     pid_t supervisor; /* 0: there is none */
+    bool restarted;   /* after a crash of the server before this one */
     uint64_t started; /* clock_wall, and... */
     uint64_t began;   /* ...clock_now */
     struct server *server;

@@ -161,14 +161,15 @@ comes_after_the_dead()
 supervised()
 {
     serve live "$SLUICE" run || return
-    holds "status['supervisor'] == $pid" || return
+    holds "status['supervisor'] == $pid and not status['restarted']" || return
     first=$(sed 's/.*"pid":\([0-9]*\).*/\1/' json)
     kill -KILL "$first"
     for _ in $(seq 100); do
         holds "status['pid'] != $first" 2>/dev/null && break
         sleep 0.1
     done
-    holds "status['supervisor'] == $pid and status['pid'] != $first" && end "$pid"
+    holds "status['supervisor'] == $pid and status['pid'] != $first and status['restarted']" &&
+        said 0 "up [0-9]*s since a crash$" "" status -c live/routing.conf && end "$pid"
 }
 
 # By root alone: the server of a user whom nobody else is, by /tmp, where he has nothing better.
