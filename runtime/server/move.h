@@ -14,8 +14,8 @@
  * line may be cut; so what a consumer counts in connect and disconnect is right in the new code.
  *
  * A blocking consumer's connection moves when its callback on the pool has ended, and its upgrade
- * is a task of the pool. The sweep does not wait for either; the server is settled
- * when all have moved, or a second after the sweep, and those that are left move when they can.
+ * is a task of the pool. The sweep does not wait for either; the server is settled when all have
+ * moved, or a second after the sweep, and those that are left move when they can.
  */
 #ifndef SERVER_MOVE_H
 #define SERVER_MOVE_H
