@@ -4,6 +4,7 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client.h"
@@ -341,6 +342,40 @@ START_TEST(groups_go_along)
 }
 END_TEST
 
+/* Events that a loop is handing out, some of them in each turn, when the code is changed: each
+ * member hears all of them, once, in their order, in whichever code. */
+START_TEST(events_on_their_way_arrive)
+{
+    enum { MEMBERS = 200, EVENTS = 64, ROUNDS = 4 };
+    static const char *const versions[ROUNDS] = {"move_2", "move_1b", "move_pool_2", "move_1"};
+    static struct client members[MEMBERS];
+
+    put_plugin_as("move_1", "move");
+    serve_with("loops 1\n", CONF);
+    for (int i = 0; i < MEMBERS; i++) {
+        members[i] = client_open("/move/a/");
+        client_text(&members[i], "join all");
+        expect(&members[i], "which", "1");
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        put_plugin_as(versions[round], "move");
+        for (int n = 0; n < EVENTS; n++) {
+            char text[64];
+
+            snprintf(text, sizeof text, "%s all %d", n % 8 == 7 ? "tell" : "say", n);
+            client_text(&members[0], text);
+        }
+        server_reload();
+        for (int i = 0; i < MEMBERS; i++)
+            for (int n = 0; n < EVENTS; n++)
+                must(atoi((const char *)client_receive(&members[i]).payload) == n,
+                     "member %d has lost event %d", i, n);
+    }
+    for (int i = 0; i < MEMBERS; i++)
+        client_leave(&members[i]);
+}
+END_TEST
+
 /* ---- On the pool ------------------------------------------------------------------------------
  */
 
@@ -559,6 +594,7 @@ int main(void)
     tcase_add_test(tcase, job_comes_back_to_new_code);
     tcase_add_test(tcase, job_outlives_its_code_and_connection);
     tcase_add_test(tcase, groups_go_along);
+    tcase_add_test(tcase, events_on_their_way_arrive);
 
     tcase = harness_case(suite, "pool");
     tcase_add_test(tcase, blocking_consumers_move);

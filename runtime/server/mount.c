@@ -55,25 +55,43 @@ static unsigned hash_of(enum drop drop, struct slice what)
     return hash ? hash : 1;
 }
 
-/* The first of its kind within a minute? */
+/* Of another thread it may be from a moment later than now. */
+static bool is_recent(uint64_t told, uint32_t now)
+{
+    return told != 0 && now - (uint32_t)told + TELL_AGAIN_MS < 2 * TELL_AGAIN_MS;
+}
+
+/* Where something of this kind can be noted as told. -1: it was told within a minute, or there have
+ * been so many different things that it is somebody's game. */
+static int news_place(struct mount *mount, unsigned hash, uint32_t now)
+{
+    int place = -1;
+
+    for (int i = 0; i < MOUNT_TOLD_MAX; i++) {
+        uint64_t told = atomic_load(&mount->told[i]);
+
+        if (is_recent(told, now) && told >> 32 == hash)
+            return -1;
+        if (!is_recent(told, now) && place < 0)
+            place = i;
+    }
+    return place;
+}
+
+/* The first of its kind within a minute? Of threads that come to this at once, one says it. */
 static bool is_news(struct mount *mount, unsigned hash)
 {
-    uint64_t now = clock_now();
-    int room = -1;
-    for (int i = 0; i < MOUNT_TOLD_MAX; i++) {
-        unsigned told = atomic_load(&mount->told[i].what);
-        bool recent = told != 0 && now - atomic_load(&mount->told[i].when) < TELL_AGAIN_MS;
+    uint32_t now = (uint32_t)clock_now();
+    int place;
 
-        if (recent && told == hash)
-            return false;
-        if (!recent && room < 0)
-            room = i;
+    while ((place = news_place(mount, hash, now)) >= 0) {
+        uint64_t before = atomic_load(&mount->told[place]);
+
+        if (!is_recent(before, now) && atomic_compare_exchange_strong(&mount->told[place], &before,
+                                                                      (uint64_t)hash << 32 | now))
+            return true;
     }
-    if (room < 0)
-        return false; /* so many different things are somebody's game */
-    atomic_store(&mount->told[room].when, now);
-    atomic_store(&mount->told[room].what, hash);
-    return true;
+    return false;
 }
 
 bool mount_drop(struct mount *mount, enum drop drop, struct slice what)

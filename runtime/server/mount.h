@@ -53,10 +53,8 @@ struct mount {
     atomic_ulong moved, upgraded; /* ...as they were, and through upgrade */
     /* of the one that replaced it: those that did not go on... */
     atomic_ulong stayed, draining; /* ...and of them, those that are to be closed */
-    struct {
-        atomic_uint what;      /* hash of what was told; 0: free */
-        _Atomic uint64_t when; /* clock_now */
-    } told[MOUNT_TOLD_MAX];
+    /* What was told and when: a hash, and the lower half of clock_now; 0: free. */
+    _Atomic uint64_t told[MOUNT_TOLD_MAX];
 };
 
 struct routing {
