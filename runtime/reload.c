@@ -24,6 +24,7 @@
 #include "server/handover.h"
 #include "server/pause.h"
 #include "server/server.h"
+#include "trial.h"
 
 enum {
     STOP_MS = 500, /* that a consumer's load may still take when the server stops */
@@ -150,6 +151,7 @@ static void begin(struct reloader *reloader);
 /* Whatever was prepared and is not served. */
 static void drop(struct reloader *reloader)
 {
+    trial_drop();
     server_take_back_listeners(reloader->server);
     routing_unref(reloader->next);
     routing_unref(reloader->now);
@@ -238,6 +240,7 @@ static void handed_over(struct reloader *reloader)
     if (done) {
         server_set_routing(reloader->server, reloader->next);
         server_switch_listeners(reloader->server);
+        trial_serve();
     }
     resume(reloader);
     if (!done) {
@@ -342,8 +345,13 @@ static void open_next(struct reloader *reloader)
         config_compare(reloader->server->config, config, diag);
     if (reloader->read == NULL)
         plugin_cache_probe_by(reloader->server->cache, self_program(), config->reload.probe);
-    reloader->next = routing_new(config, reloader->server->cache, reloader->now, diag);
+    struct routing *next = routing_new(config, reloader->server->cache, reloader->now, diag);
     config_unref(config); /* the routing holds its own */
+    if (next != NULL && !trial_begin(reloader->server->cache, next, reloader->now, diag)) {
+        routing_unref(next);
+        next = NULL;
+    }
+    reloader->next = next;
 }
 
 static void opened(struct reloader *reloader)

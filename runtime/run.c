@@ -25,11 +25,13 @@
 #include "loop/loop.h"
 #include "loop/timer.h"
 #include "plugin/consumer.h"
+#include "plugin/snapshot.h"
 #include "reload.h"
 #include "server/handover.h"
 #include "server/server.h"
 #include "supervised.h"
 #include "supervisor.h"
+#include "trial.h"
 #include "watch.h"
 
 enum {
@@ -51,8 +53,10 @@ struct process {
     struct event *signals[3];
     struct loop_message reap, stopped;
     atomic_flag reap_posted;
-    char since[16]; /* when the routing that serves was loaded: "18:26:04" */
+    char since[16];            /* when the routing that serves was loaded: "18:26:04" */
+    struct snapshot *snapshot; /* what it starts from; NULL: from what is there */
     bool stopping;
+    bool orphan; /* its supervisor is gone */
     uint32_t stop_ms;
     uint64_t stop_at; /* when the process is to be gone */
 };
@@ -170,6 +174,7 @@ static void on_gone(void *context)
 {
     struct process *process = context;
 
+    process->orphan = true;
     if (!process->stopping)
         stop(process, "its supervisor is gone", HURRY_MS, 0);
 }
@@ -241,13 +246,29 @@ static bool prepare_loop(struct process *process)
     return true;
 }
 
+/* What served last and did well, where the server goes on for one that crashed; else what is there.
+ */
+static struct config *read_config(struct process *process, struct diag *diag)
+{
+    const char *path = supervised_snapshot();
+
+    process->snapshot = path != NULL ? snapshot_read(path) : NULL;
+    if (process->snapshot != NULL)
+        return config_read_from(process->snapshot->text, process->cli->file, diag);
+    if (path != NULL)
+        log_write(LOG_WARN, "snapshot.lost", LOG_STR("path", path));
+    return config_read(process->cli->file, diag);
+}
+
 static bool prepare_cache(struct process *process, const struct config *config, struct diag *diag)
 {
     process->stop_ms = config->server.stop;
     process->cache = reload_cache(config, diag);
-    if (process->cache != NULL)
-        generation_on_idle(process->cache, wake_reaper, process);
-    return process->cache != NULL;
+    if (process->cache == NULL)
+        return false;
+    generation_on_idle(process->cache, wake_reaper, process);
+    snapshot_use(process->cache, process->snapshot);
+    return true;
 }
 
 static bool make_reloader(struct process *process)
@@ -270,8 +291,10 @@ static bool prepare_server(struct process *process, struct config *config, struc
         process->server->context = process;
     }
     struct handover handover = {.next = routing, .diag = diag};
-    bool done = process->server != NULL && make_reloader(process) && handover_run(&handover) &&
-                server_start(process->server);
+    bool done = process->server != NULL && make_reloader(process) &&
+                (process->snapshot != NULL || trial_begin(process->cache, routing, NULL, diag)) &&
+                handover_run(&handover) && server_start(process->server);
+    trial_serve();
     routing_unref(routing);
     return done;
 }
@@ -371,13 +394,15 @@ static void clean_up(struct process *process)
 {
     control_close(process->control);
     if (process->stopping)
-        supervised_leaves();
+        supervised_say(TETHER_LEAVES, NULL, 0, -1);
     watch_stop(process->author);
     if (process->server != NULL)
         end_server(process);
     watch_free(process->author);
     if (process->cache != NULL) {
         reload_reap(process->cache);
+        if (process->orphan) /* nobody else is left to remove what was kept */
+            plugin_cache_clean(process->cache);
         plugin_cache_close(process->cache);
         process->cache = NULL;
     }
@@ -386,6 +411,7 @@ static void clean_up(struct process *process)
             event_free(process->signals[i]);
     }
     supervised_end();
+    trial_forget();
     timers_free(process->timers);
     if (process->loop != NULL)
         loop_free(process->loop);
@@ -403,10 +429,13 @@ static enum cli_status serve(const struct cli *cli)
     loop_setup_libevent();
     raise_file_limit();
     note_time(&process);
-    struct config *config = config_read(cli->file, &diag);
+    struct config *config = read_config(&process, &diag);
     bool serves = config != NULL && prepare_loop(&process) &&
                   prepare_cache(&process, config, &diag) && prepare_server(&process, config, &diag);
     config_unref(config);
+    if (process.cache != NULL)
+        snapshot_use(process.cache, NULL);
+    snapshot_free(process.snapshot);
     if (serves) {
         open_control(&process);
         open_watch(&process);
@@ -427,7 +456,7 @@ int run_serve(const struct cli *cli)
     if (!cli->supervise)
         crash_setup(NULL);
     else if (supervised_is())
-        supervised_begin();
+        supervised_begin(trial_remember);
     else
         return supervisor_run(cli);
     return serve(cli);

@@ -37,7 +37,8 @@ static struct {
     int end; /* of the tether; -1: there is none */
     pid_t by;
     bool again;
-    bool serving; /* it has said so: what it closes is gone, and not just lost on the way */
+    char *snapshot; /* what to serve; NULL: what is there */
+    bool serving;   /* it has said so: what it closes is gone, and not just lost on the way */
     SLIST_HEAD(, held) held;
     struct event *watch;
     void (*gone)(void *context);
@@ -47,6 +48,11 @@ static struct {
 pid_t supervised_by(void)
 {
     return supervised.by;
+}
+
+const char *supervised_snapshot(void)
+{
+    return supervised.snapshot;
 }
 
 bool supervised_again(void)
@@ -90,16 +96,14 @@ static int take(const char *name)
 
 static void keep(const char *name, int fd)
 {
-    struct tether_message message = {.kind = TETHER_HOLD};
-
-    if (!tether_set_text(&message, name) || !tether_send(supervised.end, &message, fd, true))
+    if (!tether_say(supervised.end, TETHER_HOLD, name, 0, fd))
         log_write(LOG_WARN, "supervisor.deaf", LOG_STR("socket", name));
 }
 
 static void forget(const char *name)
 {
     if (supervised.serving)
-        tether_say(supervised.end, TETHER_FORGET, name, 0);
+        tether_say(supervised.end, TETHER_FORGET, name, 0, -1);
 }
 
 static const struct listener_keeper keeper = {.take = take, .keep = keep, .forget = forget};
@@ -138,7 +142,7 @@ bool supervised_is(void)
     return end_from_environment() >= 0;
 }
 
-static void receive_start(void)
+static void receive_start(void (*bad)(const char *path, uint64_t when, const char *digest))
 {
     struct tether_message message;
     int fd;
@@ -147,33 +151,35 @@ static void receive_start(void)
         if (tether_receive(supervised.end, &message, &fd, true) != TETHER_GOT)
             _exit(CLI_FAILED); /* nobody is left to serve for */
         if (message.kind == TETHER_HELD)
-            hold(message.text, fd);
+            hold(tether_text(&message, 0), fd);
+        else if (message.kind == TETHER_BAD)
+            bad(tether_text(&message, 0), message.number, tether_text(&message, 1));
     } while (message.kind != TETHER_START);
     supervised.again = message.number != 0;
+    if (*tether_text(&message, 0) != '\0')
+        supervised.snapshot = mem_strdup(tether_text(&message, 0));
 }
 
 /* In the handler of a signal, on the thread that crashes. */
 static void tell_crash(const struct crash *crash)
 {
-    const char *const names[] = {
-        crash->generation != NULL ? generation_name(crash->generation) : "",
-        crash->mount != NULL ? crash->mount : "", crash->callback != NULL ? crash->callback : ""};
+    const struct generation *generation = crash->generation;
     struct tether_message message;
+    char digest[2 * DIGEST_SIZE + 1] = "";
 
     message.kind = TETHER_CRASHES;
     message.size = 0;
-    message.number = crash->generation != NULL ? generation_number(crash->generation) : 0;
-    for (unsigned i = 0; i < 3; i++) {
-        size_t size = strnlen(names[i], (sizeof message.text - 3) / 3);
-
-        memcpy(message.text + message.size, names[i], size);
-        message.text[message.size + size] = '\0';
-        message.size += (uint32_t)size + 1;
-    }
+    message.number = generation != NULL ? generation_number(generation) : 0;
+    if (generation != NULL)
+        text_hex(digest, generation_digest(generation), DIGEST_SIZE);
+    tether_add_text(&message, generation != NULL ? generation_name(generation) : "");
+    tether_add_text(&message, crash->mount != NULL ? crash->mount : "");
+    tether_add_text(&message, crash->callback != NULL ? crash->callback : "");
+    tether_add_text(&message, digest);
     tether_send(supervised.end, &message, -1, false);
 }
 
-void supervised_begin(void)
+void supervised_begin(void (*bad)(const char *path, uint64_t when, const char *digest))
 {
     supervised.end = end_from_environment();
     unsetenv(SUPERVISED_VARIABLE);
@@ -182,7 +188,7 @@ void supervised_begin(void)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     supervised.by = getppid();
     signal(SIGTTOU, SIG_IGN); /* a group of its own is in the background of its terminal */
-    receive_start();
+    receive_start(bad);
     listeners_keep_by(&keeper);
     crash_setup(tell_crash);
 }
@@ -194,13 +200,12 @@ void supervised_serves(uint32_t stop_ms)
     supervised.serving = true;
     close_held(true);
     prctl(PR_SET_PDEATHSIG, 0);
-    tether_say(supervised.end, TETHER_SERVES, NULL, stop_ms);
+    tether_say(supervised.end, TETHER_SERVES, NULL, stop_ms, -1);
 }
 
-void supervised_leaves(void)
+bool supervised_say(enum tether_kind kind, const char *text, uint64_t number, int descriptor)
 {
-    if (supervised.end >= 0)
-        tether_say(supervised.end, TETHER_LEAVES, NULL, 0);
+    return supervised.end >= 0 && tether_say(supervised.end, kind, text, number, descriptor);
 }
 
 static void on_gone(evutil_socket_t fd, short what, void *ignored)
@@ -237,4 +242,6 @@ void supervised_end(void)
         event_free(supervised.watch);
     supervised.watch = NULL;
     close_held(false);
+    mem_free(supervised.snapshot);
+    supervised.snapshot = NULL;
 }

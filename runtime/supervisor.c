@@ -10,6 +10,7 @@
 #include "supervisor.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -27,6 +28,8 @@
 #include "base/mem.h"
 #include "base/self.h"
 #include "crash.h"
+#include "held.h"
+#include "history.h"
 #include "supervised.h"
 #include "tether.h"
 
@@ -41,12 +44,6 @@ enum {
 };
 
 extern char **environ;
-
-/* A listening socket of the server's. */
-struct socket {
-    char *name;
-    int fd;
-};
 
 /* The process. Its one thread's. */
 struct supervisor {
@@ -75,62 +72,9 @@ struct supervisor {
     bool hang_up;      /* a SIGHUP waits for the next one */
     uint32_t stop_ms;
 
-    struct socket *sockets;
-    size_t socket_count;
+    struct held held;
+    struct history history;
 };
-
-/* ---- Sockets -------------------------------------------------------------------------------- */
-
-static void forget_socket(struct supervisor *supervisor, const char *name)
-{
-    for (size_t i = 0; i < supervisor->socket_count; i++) {
-        struct socket *socket = &supervisor->sockets[i];
-
-        if (strcmp(socket->name, name) != 0)
-            continue;
-        close(socket->fd);
-        mem_free(socket->name);
-        *socket = supervisor->sockets[--supervisor->socket_count];
-        return;
-    }
-}
-
-/* Takes over the descriptor. */
-static void hold_socket(struct supervisor *supervisor, const char *name, int fd)
-{
-    struct socket *sockets =
-        mem_realloc(supervisor->sockets, (supervisor->socket_count + 1) * sizeof *sockets);
-    char *copy = mem_strdup(name);
-
-    if (sockets != NULL)
-        supervisor->sockets = sockets;
-    if (sockets == NULL || copy == NULL || fd < 0) {
-        mem_free(copy);
-        if (fd >= 0)
-            close(fd);
-        return;
-    }
-    forget_socket(supervisor, name); /* which it was given, and gives back */
-    supervisor->sockets[supervisor->socket_count++] = (struct socket){copy, fd};
-}
-
-/* The name of a Unix socket's file, which a server that was killed could not remove. */
-static void remove_name(const struct socket *socket)
-{
-    if (strncmp(socket->name, "unix:", 5) == 0)
-        unlink(socket->name + 5);
-}
-
-static void close_sockets(struct supervisor *supervisor, bool remove_names)
-{
-    for (size_t i = 0; i < supervisor->socket_count; i++) {
-        if (remove_names)
-            remove_name(&supervisor->sockets[i]);
-        close(supervisor->sockets[i].fd);
-        mem_free(supervisor->sockets[i].name);
-    }
-    mem_free(supervisor->sockets);
-}
 
 /* ---- Starting the server -------------------------------------------------------------------- */
 
@@ -218,6 +162,7 @@ static void start_server(struct supervisor *supervisor)
     supervisor->told = 0;
     supervisor->told_all = supervisor->serves = supervisor->leaves = false;
     supervisor->crash.size = 0;
+    supervisor->crash.number = 0;
     int error = spawn_server(supervisor);
     if (error == 0) {
         if (supervisor->hang_up)
@@ -234,39 +179,84 @@ static void start_server(struct supervisor *supervisor)
 
 /* ---- What is said over the tether ----------------------------------------------------------- */
 
+/* What it is told `nth`: the sockets, what was bad, and what to serve. Gives a descriptor for it,
+ * or -1. False: the message can't be made. */
+static bool compose(const struct supervisor *supervisor, size_t nth, struct tether_message *message,
+                    int *descriptor)
+{
+    const struct held *held = &supervisor->held;
+    const struct history *history = &supervisor->history;
+    const char *newest = history_newest(history);
+
+    message->size = 0;
+    *descriptor = -1;
+    if (nth < held->count) {
+        message->kind = TETHER_HELD;
+        *descriptor = held->sockets[nth].fd;
+        return tether_add_text(message, held->sockets[nth].name);
+    }
+    nth -= held->count;
+    if (nth < history->bad_count) {
+        const struct bad *bad = &history->bad[nth];
+        char digest[2 * DIGEST_SIZE + 1] = "";
+
+        if (bad->blamed)
+            text_hex(digest, bad->digest, DIGEST_SIZE);
+        message->kind = TETHER_BAD;
+        message->number = bad->when;
+        return tether_add_text(message, bad->state.path) && tether_add_text(message, digest);
+    }
+    message->kind = TETHER_START;
+    message->number = supervisor->served;
+    return tether_add_text(message, newest != NULL ? newest : "");
+}
+
 /* As much as it takes. */
 static void tell_server(struct supervisor *supervisor)
 {
     struct tether_message message;
+    int descriptor;
 
-    while (supervisor->told < supervisor->socket_count) {
-        const struct socket *socket = &supervisor->sockets[supervisor->told];
-
-        message = (struct tether_message){.kind = TETHER_HELD};
-        if (tether_set_text(&message, socket->name) &&
-            !tether_send(supervisor->end, &message, socket->fd, false))
+    while (!supervisor->told_all) {
+        if (compose(supervisor, supervisor->told, &message, &descriptor) &&
+            !tether_send(supervisor->end, &message, descriptor, false))
             return;
         supervisor->told++;
+        supervisor->told_all = message.kind == TETHER_START;
     }
-    message = (struct tether_message){.kind = TETHER_START, .number = supervisor->served};
-    supervisor->told_all =
-        tether_set_text(&message, "") && tether_send(supervisor->end, &message, -1, false);
 }
 
-static void take_message(struct supervisor *supervisor, const struct tether_message *message,
+/* Gives back whether the descriptor was taken over. */
+static bool take_message(struct supervisor *supervisor, const struct tether_message *message,
                          int fd)
 {
+    const char *text = tether_text(message, 0);
+    char *path;
+
     switch (message->kind) {
     case TETHER_HOLD:
-        hold_socket(supervisor, message->text, fd);
-        return;
+        if (fd >= 0)
+            held_add(&supervisor->held, text, fd);
+        return true;
     case TETHER_FORGET:
-        forget_socket(supervisor, message->text);
+        held_remove(&supervisor->held, text);
         break;
     case TETHER_SERVES:
         supervisor->serves = supervisor->served = true;
         supervisor->since = clock_now();
         supervisor->stop_ms = (uint32_t)message->number;
+        history_serve(&supervisor->history);
+        break;
+    case TETHER_TRIES:
+        path = fd >= 0 ? mem_strdup(text) : NULL;
+        if (path != NULL)
+            history_try(&supervisor->history, path, fd, (uint32_t)message->number);
+        return path != NULL;
+    case TETHER_DROPS:
+        history_drop(&supervisor->history);
+        break;
+    case TETHER_TRIED:
+        history_serve(&supervisor->history);
         break;
     case TETHER_LEAVES:
         supervisor->leaves = true;
@@ -277,8 +267,7 @@ static void take_message(struct supervisor *supervisor, const struct tether_mess
     default:
         break;
     }
-    if (fd >= 0)
-        close(fd);
+    return false;
 }
 
 static void hear_server(struct supervisor *supervisor)
@@ -289,8 +278,8 @@ static void hear_server(struct supervisor *supervisor)
 
     while (supervisor->end >= 0 && result == TETHER_GOT) {
         result = tether_receive(supervisor->end, &message, &fd, false);
-        if (result == TETHER_GOT)
-            take_message(supervisor, &message, fd);
+        if (result == TETHER_GOT && !take_message(supervisor, &message, fd) && fd >= 0)
+            close(fd);
     }
     if (result != TETHER_GONE)
         return;
@@ -313,6 +302,30 @@ static void log_crash(pid_t pid, int ended)
               LOG_STR("signal", killed ? crash_signal_name(WTERMSIG(ended)) : NULL),
               killed ? LOG_STR("", "") : LOG_INT("status", WEXITSTATUS(ended)),
               LOG_INT("pid", pid));
+}
+
+/* Empty texts are left out. */
+static struct log_field known(const char *key, const char *text)
+{
+    return LOG_STR(key, *text != '\0' ? text : NULL);
+}
+
+/* New code that does not do is left, and the next server starts with what did. */
+static void take_back(struct supervisor *supervisor, int ended)
+{
+    const struct tether_message *crash = &supervisor->crash;
+    const char *hex = tether_text(crash, 3);
+    unsigned char digest[DIGEST_SIZE];
+    bool blamed = text_unhex(digest, hex, DIGEST_SIZE);
+
+    if (history_crash(&supervisor->history, blamed ? digest : NULL) == NULL)
+        return;
+    supervisor->wait = 0;
+    log_write(LOG_ERROR, "reload.taken_back",
+              LOG_STR("why", WIFSIGNALED(ended) ? crash_signal_name(WTERMSIG(ended)) : "exit"),
+              known("consumer", tether_text(crash, 0)),
+              crash->number > 0 ? LOG_INT("generation", crash->number) : LOG_STR("", ""),
+              known("mount", tether_text(crash, 1)), known("callback", tether_text(crash, 2)));
 }
 
 /* Has it ended as it was meant to, or for a reason that would only come again? */
@@ -349,6 +362,7 @@ static void server_ended(struct supervisor *supervisor, int ended)
     }
     if (supervisor->serves && clock_now() - supervisor->since >= WAIT_MOST_MS)
         supervisor->wait = 0;
+    take_back(supervisor, ended);
     start_later(supervisor);
 }
 
@@ -455,17 +469,23 @@ static bool open_signals(struct supervisor *supervisor)
 static int patience(const struct supervisor *supervisor)
 {
     uint64_t at = supervisor->server > 0 ? supervisor->kill_at : supervisor->start_at;
+    uint64_t settle = history_next(&supervisor->history);
     uint64_t now = clock_now();
 
+    if (at == 0 || (settle != 0 && settle < at))
+        at = settle;
     if (at == 0)
         return -1;
-    return at > now ? (int)(at - now) : 0;
+    if (at - now > INT_MAX) /* long ago; or so far ahead that it is looked at again before */
+        return at < now ? 0 : INT_MAX;
+    return (int)(at - now);
 }
 
 static void look_at_clock(struct supervisor *supervisor)
 {
     uint64_t now = clock_now();
 
+    history_settle(&supervisor->history);
     if (supervisor->server == 0 && supervisor->start_at > 0 && now >= supervisor->start_at)
         start_server(supervisor);
     if (supervisor->server > 0 && supervisor->kill_at > 0 && now >= supervisor->kill_at) {
@@ -518,7 +538,8 @@ int supervisor_run(const struct cli *cli)
     start_server(&supervisor);
     while (supervisor.status < 0)
         turn(&supervisor);
-    close_sockets(&supervisor, !supervisor.leaves);
+    held_free(&supervisor.held, !supervisor.leaves);
+    history_free(&supervisor.history);
     close(supervisor.signals);
     return supervisor.status;
 }

@@ -13,15 +13,24 @@ union control {
     char room[CMSG_SPACE(sizeof(int))];
 };
 
-bool tether_set_text(struct tether_message *message, const char *text)
+bool tether_add_text(struct tether_message *message, const char *text)
 {
     size_t size = strlen(text) + 1;
 
-    if (size > sizeof message->text)
+    if (size > sizeof message->text - message->size)
         return false;
-    memcpy(message->text, text, size);
-    message->size = (uint32_t)size;
+    memcpy(message->text + message->size, text, size);
+    message->size += (uint32_t)size;
     return true;
+}
+
+const char *tether_text(const struct tether_message *message, unsigned nth)
+{
+    size_t at = 0;
+
+    for (; nth > 0 && at < message->size; nth--)
+        at += strlen(message->text + at) + 1;
+    return at < message->size ? message->text + at : "";
 }
 
 bool tether_send(int end, const struct tether_message *message, int descriptor, bool wait)
@@ -44,15 +53,15 @@ bool tether_send(int end, const struct tether_message *message, int descriptor, 
     return sent >= 0;
 }
 
-bool tether_say(int end, enum tether_kind kind, const char *text, uint64_t number)
+bool tether_say(int end, enum tether_kind kind, const char *text, uint64_t number, int descriptor)
 {
     struct tether_message message;
 
     message.kind = kind;
     message.size = 0;
     message.number = number;
-    return (text == NULL || tether_set_text(&message, text)) &&
-           tether_send(end, &message, -1, true);
+    return (text == NULL || tether_add_text(&message, text)) &&
+           tether_send(end, &message, descriptor, true);
 }
 
 static int descriptor_of(struct msghdr *header)

@@ -100,7 +100,7 @@ START_TEST(outside_of_any_consumer)
     server_signal(SIGBUS);
     server_wait_killed(SIGBUS);
     reported(" crash signal=SIGBUS thread=sluice\n");
-    reported(" function=loop_run ");
+    reported(" function=main ");
 }
 END_TEST
 

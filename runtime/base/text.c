@@ -256,3 +256,24 @@ void text_hex(char *out, const void *data, size_t size)
     }
     *out = '\0';
 }
+
+static int digit_of(char letter)
+{
+    if (letter >= '0' && letter <= '9')
+        return letter - '0';
+    return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
+}
+
+bool text_unhex(void *out, const char *text, size_t size)
+{
+    uint8_t *bytes = out;
+
+    for (size_t i = 0; i < size; i++, text += 2) {
+        int high = digit_of(text[0]), low = high < 0 ? -1 : digit_of(text[1]);
+
+        if (low < 0)
+            return false;
+        bytes[i] = (uint8_t)(high << 4 | low);
+    }
+    return *text == '\0';
+}

@@ -57,5 +57,7 @@ const char *text_suggest(struct slice word, const char *const *choices);
 
 /* Lower-case hexadecimal digits of bytes, 2 * size of them and a zero byte. */
 void text_hex(char *out, const void *data, size_t size);
+/* And back; false: the text is not 2 * size of them. */
+bool text_unhex(void *out, const char *text, size_t size);
 
 #endif

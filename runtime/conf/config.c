@@ -126,11 +126,11 @@ static void directory_of(const char *path, struct text *out)
         text_add(out, path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-struct config *config_read(const char *path, struct diag *diag)
+struct config *config_read_from(const char *from, const char *path, struct diag *diag)
 {
     struct text text = {0}, directory = {0};
     struct config *config = NULL;
-    enum read_result result = read_file(path, FILE_MAX, false, &text);
+    enum read_result result = read_file(from, FILE_MAX, false, &text);
 
     directory_of(path, &directory);
     if (result == READ_FAILED)
@@ -142,6 +142,11 @@ struct config *config_read(const char *path, struct diag *diag)
     text_free(&text);
     text_free(&directory);
     return config;
+}
+
+struct config *config_read(const char *path, struct diag *diag)
+{
+    return config_read_from(path, path, diag);
 }
 
 struct config *config_load(const char *path, struct diag *diag)

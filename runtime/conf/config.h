@@ -134,6 +134,8 @@ struct config *config_load(const char *path, struct diag *diag);
  * mistakes in the consumers and files it names are found in the same run. Such a config is never
  * served; a mount of it may lack its pattern or its file. NULL where nothing could be read. */
 struct config *config_read(const char *path, struct diag *diag);
+/* The same, with the text of another file in place of its own: an earlier one's. */
+struct config *config_read_from(const char *from, const char *path, struct diag *diag);
 /* The same of text: `name` stands in messages, paths are relative to `directory`. */
 struct config *config_read_text(const char *name, const char *directory, struct slice text,
                                 struct diag *diag);

@@ -21,6 +21,7 @@
 #include "plugin/generation.h"
 #include "plugin/probe.h"
 #include "plugin/record.h"
+#include "plugin/snapshot.h"
 
 STAILQ_HEAD(generation_list, generation);
 
@@ -28,7 +29,8 @@ STAILQ_HEAD(generation_list, generation);
  * atomic; the rest is of the thread that loads. */
 struct plugin_cache {
     struct copies copies;
-    struct generation_list stuck; /* gone, and still mapped */
+    struct generation_list stuck;   /* gone, and still mapped */
+    const struct snapshot *instead; /* what consumers are opened from; NULL: from their files */
     atomic_uint count, stuck_count;
     struct probe probe; /* without a program there is none */
 
@@ -118,6 +120,21 @@ void plugin_cache_probe_by(struct plugin_cache *cache, const char *program, uint
 void plugin_cache_give_up(struct plugin_cache *cache)
 {
     atomic_store(&cache->probe.give_up, true);
+}
+
+void plugin_cache_clean(struct plugin_cache *cache)
+{
+    copies_clean(&cache->copies);
+}
+
+const struct copies *cache_copies(const struct plugin_cache *cache)
+{
+    return &cache->copies;
+}
+
+void snapshot_use(struct plugin_cache *cache, const struct snapshot *snapshot)
+{
+    cache->instead = snapshot;
 }
 
 unsigned generation_count(const struct plugin_cache *cache)
@@ -271,7 +288,7 @@ struct generation *generation_open(struct plugin_cache *cache, const char *file,
     struct generation *generation = NULL;
     struct slice bytes = {0};
 
-    if (!file_read(file, &bytes, fault))
+    if (!file_read(snapshot_instead(cache->instead, file), &bytes, fault))
         return NULL;
     if (EVP_Digest(bytes.data, bytes.size, digest, NULL, EVP_sha256(), NULL) != 1)
         fault_set(fault, "cannot compute its SHA-256");
@@ -416,4 +433,9 @@ unsigned generation_sequence(const struct generation *generation)
 const char *generation_name(const struct generation *generation)
 {
     return generation->name;
+}
+
+const unsigned char *generation_digest(const struct generation *generation)
+{
+    return generation->digest;
 }

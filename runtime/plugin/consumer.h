@@ -15,6 +15,8 @@
 
 #include "plugin/fault.h"
 
+#define DIGEST_SIZE 32 /* of SHA-256 */
+
 /* Where private copies are kept: a directory of mode 0700 that allows execution. Owned by main. */
 struct plugin_cache;
 
@@ -31,6 +33,9 @@ void plugin_cache_probe_by(struct plugin_cache *cache, const char *program, uint
 /* Any thread: a probe that is under way is ended, and what it looks at is refused; all that come,
  * too. */
 void plugin_cache_give_up(struct plugin_cache *cache);
+
+/* Removes what dead processes have left there meanwhile. */
+void plugin_cache_clean(struct plugin_cache *cache);
 
 struct generation;
 
@@ -73,6 +78,8 @@ uint64_t generation_number(const struct generation *generation);  /* 1, 2, ... o
 /* 1, 2, ... of its consumer: one more than the `known` that it was opened beside. */
 unsigned generation_sequence(const struct generation *generation);
 const char *generation_name(const struct generation *generation); /* "chat.so" */
+/* The SHA-256 of its bytes, DIGEST_SIZE of them. Any thread, any signal handler. */
+const unsigned char *generation_digest(const struct generation *generation);
 
 /* Counted for status: generations in use or waiting for the reaper, and those that are gone but
  * could not be unmapped (-z nodelete, C++ uniques, thread_local destructors). Any thread. */

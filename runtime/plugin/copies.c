@@ -301,12 +301,53 @@ bool copies_open(struct copies *copies, const char *directory, struct plugin_fau
            open_in_temporary(copies, fault);
 }
 
-void copies_close(struct copies *copies)
+static char *root_of(const struct copies *copies)
 {
-    int fd = open(copies->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return mem_strndup(copies->path, (size_t)(strrchr(copies->path, '/') - copies->path));
+}
+
+bool copies_open_beside(struct copies *copies, const struct copies *known,
+                        struct plugin_fault *fault)
+{
+    char *root = root_of(known);
+    int fd = root != NULL ? open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    bool done = false;
+
+    if (root == NULL)
+        fault_set(fault, "no memory");
+    else if (fd < 0)
+        fault_set(fault, "cannot use %s: %s", root, strerror(errno));
+    else
+        done = make_own(copies, root, fd, fault);
+    if (fd >= 0)
+        close(fd);
+    mem_free(root);
+    return done;
+}
+
+void copies_clean(const struct copies *copies)
+{
+    char *root = root_of(copies);
+    int fd = root != NULL ? open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+
+    if (fd >= 0) {
+        remove_dead(fd);
+        close(fd);
+    }
+    mem_free(root);
+}
+
+void copies_remove(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     if (fd >= 0)
-        remove_directory(AT_FDCWD, copies->path, fd);
+        remove_directory(AT_FDCWD, path, fd);
+}
+
+void copies_close(struct copies *copies)
+{
+    copies_remove(copies->path);
     close(copies->lock);
     mem_free(copies->path);
 }

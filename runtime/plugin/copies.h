@@ -22,7 +22,13 @@ struct copies {
 
 /* See plugin_cache_open. */
 bool copies_open(struct copies *copies, const char *directory, struct plugin_fault *fault);
+/* Another one in the same place, with a lock of its own. */
+bool copies_open_beside(struct copies *copies, const struct copies *known,
+                        struct plugin_fault *fault);
 void copies_close(struct copies *copies); /* the directory goes, with all that is in it */
+void copies_remove(const char *path);     /* the same, of one whose lock somebody else has */
+/* Removes what dead processes left in the same place. */
+void copies_clean(const struct copies *copies);
 
 /* Writes "chat.3.so" for "chat.so". Its path, to be mem_free'd; NULL with `fault`. */
 char *copies_add(struct copies *copies, const char *name, uint64_t number, struct slice bytes,

@@ -10,9 +10,9 @@
 #include "plugin/consumer.h"
 #include "plugin/object.h"
 
-#define DIGEST_SIZE 32 /* SHA-256 */
-
+struct copies;
 struct handler_entry;
+struct snapshot;
 
 /* Made by the thread that loads, and freed by it. In between any thread that holds a reference
  * reads it; nothing but the two fields that say so is written any more. */
@@ -36,5 +36,9 @@ struct generation {
 bool handlers_collect(struct generation *generation, const struct elf *elf,
                       struct plugin_fault *fault);
 void handlers_free(struct generation *generation);
+
+/* For plugin/snapshot: where the cache's own copies are; and where to read the file from. */
+const struct copies *cache_copies(const struct plugin_cache *cache);
+const char *snapshot_instead(const struct snapshot *snapshot, const char *file);
 
 #endif
