@@ -119,7 +119,8 @@ static void report_nobody(const struct cli *cli, const struct config *config,
     else if (config != NULL && config->control_off)
         fprintf(stderr, "sluice: no server for %s can be asked: it says \"control off\"\n", file);
     else
-        fprintf(stderr, "sluice: no server runs for %s\n", file);
+        fprintf(stderr, "sluice: no server runs for %s%s\n", file,
+                access(cli->file, F_OK) != 0 ? ", and there is no such file" : "");
 }
 
 /* -1, and it is said. */

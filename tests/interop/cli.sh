@@ -260,7 +260,7 @@ printf 'listen 127.0.0.1:0\nloops 2\nconsumers ../so\nws /ws/echo/ echo.so\nws /
 sed -e 's|/ws/echo/|/other/|' live/routing.conf >other/routing.conf
 check "status of no server" said 1 "" '^sluice: no server runs for .*/live/routing.conf$' status -c live/routing.conf
 check "reload of no server" said 1 "" '^sluice: no server runs for .*/live/routing.conf$' reload -c live/routing.conf
-check "status of no file" said 1 "" '^sluice: no server runs for none.conf$' status -c none.conf
+check "status of no file" said 1 "" '^sluice: no server runs for none.conf, and there is no such file$' status -c none.conf
 check "status of a word" said 2 "" '"now" makes no sense here' status now
 check "a server serves" serve other
 other=$pid
