@@ -140,9 +140,9 @@ int main(void)
 TEXT
 }
 
-header_example_runs() ( # ROOT
+header_example_runs() { # ROOT
     local header=$1$tmp/usr/include/sluice/testing.h command
-    export PKG_CONFIG_SYSROOT_DIR=$1 PKG_CONFIG_PATH=$1$tmp/usr/lib/pkgconfig
+    local -x PKG_CONFIG_SYSROOT_DIR=$1 PKG_CONFIG_PATH=$1$tmp/usr/lib/pkgconfig
     pkg-config --exists check || {
         echo "Check is not there: left out"
         return 0
@@ -157,11 +157,27 @@ header_example_runs() ( # ROOT
     bash -ec "${command/#cc/${CC:-cc} -Wall -Wextra -Werror}"
     cp "$1$tmp/usr/lib/sluice/chat.so" .
     ./chat_test
-)
+}
+
+# What stands in docs/consumers.md.
+guide_example_runs() {
+    local -x PKG_CONFIG_PATH=$tmp/usr/lib/pkgconfig
+    pkg-config --exists check || {
+        echo "Check is not there: left out"
+        return 0
+    }
+    cd "$tmp/example"
+    awk '$0 == "<!-- testing: chat_test.c -->" { found = 1; next }
+        found && /^```/ { if (inside) exit; inside = 1; next }
+        inside' "$tmp/usr/share/doc/sluice/docs/consumers.md" >guide_test.c
+    # shellcheck disable=SC2046  # flags are words
+    ${CC:-cc} -Wall -Wextra -Werror $(pkg-config --cflags --libs sluice-testing check) -o guide_test guide_test.c
+    ./guide_test
+}
 
 # Without Check, and in C++; what the runtime calls its functions is nobody's business.
-library_leaves_names_alone() (
-    export PKG_CONFIG_PATH=$tmp/usr/lib/pkgconfig
+library_leaves_names_alone() {
+    local -x PKG_CONFIG_PATH=$tmp/usr/lib/pkgconfig
     cd "$tmp"
     cat >own.cc <<'TEXT'
 #include <sluice/testing.h>
@@ -181,7 +197,7 @@ TEXT
     # shellcheck disable=SC2046  # flags are words
     ${CXX:-c++} -Wall -Wextra -Werror $(pkg-config --cflags --libs sluice-testing) -o own own.cc
     ./own
-)
+}
 
 uninstall_leaves_nothing() {
     make -s -C "$tmp/build" uninstall
@@ -201,6 +217,7 @@ verdict "the installed table is good" installed_table_is_good
 verdict "--version" says_its_version
 verdict "the example of testing.h" header_example_runs ""
 verdict "the example of testing.h, of a staged tree" header_example_runs "$tmp/staged"
+verdict "the example of docs/consumers.md" guide_example_runs
 verdict "a test in C++, with names of its own" library_leaves_names_alone
 verdict "make uninstall leaves nothing" uninstall_leaves_nothing
 finish
