@@ -33,6 +33,7 @@ enum {
 static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
 static void (*tell)(const struct crash *crash);
+static pid_t whole; /* the process that is told of: not one that a consumer has forked */
 static atomic_flag crashing = ATOMIC_FLAG_INIT;
 
 const char *crash_signal_name(int signal)
@@ -189,7 +190,7 @@ static void on_crash(int signal, siginfo_t *info, void *context)
     alarm(REPORT_SECONDS);
     struct crash crash = crash_of(signal, info);
     report_head(&crash);
-    if (tell != NULL)
+    if (tell != NULL && getpid() == whole)
         tell(&crash);
     report_frames(context);
     die_of_it(signal, info);
@@ -210,6 +211,7 @@ void crash_setup(void (*told)(const struct crash *crash))
     void *frames[1];
 
     tell = told;
+    whole = getpid();
     backtrace(frames, 1); /* loads what it needs, which allocates */
     thread_signal_stack(&stack);
     sigfillset(&action.sa_mask);

@@ -294,7 +294,10 @@ static bool prepare_server(struct process *process, struct config *config, struc
     bool done = process->server != NULL && make_reloader(process) &&
                 (process->snapshot != NULL || trial_begin(process->cache, routing, NULL, diag)) &&
                 handover_run(&handover) && server_start(process->server);
-    trial_serve();
+    if (done) {
+        trial_serve();
+        supervised_serves(process->stop_ms);
+    }
     routing_unref(routing);
     return done;
 }
@@ -359,7 +362,6 @@ static void announce(const struct process *process, const struct diag *diag)
                   LOG_STR("version", PACKAGE_VERSION), LOG_INT("pid", getpid()),
                   LOG_INT("loops", server->worker_count),
                   LOG_INT("connections", server->connection_limit));
-    supervised_serves(process->stop_ms);
 }
 
 /* Whatever is left of the time to stop. */

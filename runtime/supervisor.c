@@ -13,24 +13,20 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/self.h"
 #include "crash.h"
 #include "held.h"
 #include "history.h"
-#include "supervised.h"
+#include "child.h"
 #include "tether.h"
 
 enum {
@@ -42,8 +38,6 @@ enum {
                              to the process, and then to its group */
     END_BY_SIGNAL = 128,  /* what shells add to its number */
 };
-
-extern char **environ;
 
 /* The process. Its one thread's. */
 struct supervisor {
@@ -78,75 +72,6 @@ struct supervisor {
 
 /* ---- Starting the server -------------------------------------------------------------------- */
 
-/* What it is to hear of once it has handlers, so that none of it ends it before. */
-static void signals_to_block(sigset_t *set)
-{
-    sigemptyset(set);
-    sigaddset(set, SIGHUP);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-}
-
-static int set_attributes(posix_spawnattr_t *attributes)
-{
-    sigset_t block, reset;
-
-    signals_to_block(&block);
-    sigfillset(&reset);
-    posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                             POSIX_SPAWN_SETSIGDEF);
-    posix_spawnattr_setpgroup(attributes, 0);
-    posix_spawnattr_setsigdefault(attributes, &reset);
-    return posix_spawnattr_setsigmask(attributes, &block);
-}
-
-/* `end` keeps its number in it. */
-static int spawn_with(struct supervisor *supervisor, int end)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    char number[16];
-    int error = posix_spawn_file_actions_init(&actions);
-
-    if (error != 0)
-        return error;
-    error = posix_spawnattr_init(&attributes);
-    if (error != 0) {
-        posix_spawn_file_actions_destroy(&actions);
-        return error;
-    }
-    snprintf(number, sizeof number, "%d", end);
-    error = posix_spawn_file_actions_adddup2(&actions, end, end); /* it is not closed there */
-    if (error == 0)
-        error = set_attributes(&attributes);
-    if (error == 0 && setenv(SUPERVISED_VARIABLE, number, 1) != 0)
-        error = errno;
-    if (error == 0)
-        error = posix_spawn(&supervisor->server, self_program(), &actions, &attributes,
-                            supervisor->cli->words, environ);
-    if (error != 0)
-        supervisor->server = 0;
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return error;
-}
-
-static int spawn_server(struct supervisor *supervisor)
-{
-    int ends[2];
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-        return errno;
-    int error = spawn_with(supervisor, ends[1]);
-    close(ends[1]);
-    if (error != 0) {
-        close(ends[0]);
-        return error;
-    }
-    supervisor->end = ends[0];
-    return 0;
-}
-
 static void start_later(struct supervisor *supervisor)
 {
     unsigned next = supervisor->wait > 0 ? 2 * supervisor->wait : WAIT_FIRST_MS;
@@ -163,7 +88,7 @@ static void start_server(struct supervisor *supervisor)
     supervisor->told_all = supervisor->serves = supervisor->leaves = false;
     supervisor->crash.size = 0;
     supervisor->crash.number = 0;
-    int error = spawn_server(supervisor);
+    int error = child_start(supervisor->cli->words, &supervisor->server, &supervisor->end);
     if (error == 0) {
         if (supervisor->hang_up)
             kill(supervisor->server, SIGHUP);
