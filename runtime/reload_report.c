@@ -38,10 +38,12 @@ static struct reload_row row_of(const struct mount *old, const struct mount *new
     if (new != NULL) {
         row.moved = (unsigned)atomic_load(&new->moved);
         row.upgraded = (unsigned)atomic_load(&new->upgraded);
+        row.stayed = (unsigned)atomic_load(&new->stayed);
+        row.draining = (unsigned)atomic_load(&new->draining);
     }
     if (old != NULL) {
-        row.stayed = (unsigned)atomic_load(&old->stayed);
-        row.draining = (unsigned)atomic_load(&old->draining);
+        row.stayed += (unsigned)atomic_load(&old->left);
+        row.draining += (unsigned)atomic_load(&old->left_draining);
     }
     row.change = old == NULL          ? RELOAD_ADDED
                  : new == NULL        ? RELOAD_REMOVED

@@ -1,6 +1,6 @@
 /*
  * Each allocation on the way of a connection that moves fails once: it stays where it was, with all
- * that it has, or goes on; it is never lost, and nothing leaks.
+ * that it has, or goes on; it is never lost, and nothing leaks. And how reloads are counted.
  *
  * The server runs in this process, so that a test can reach its loop: one message sets the fuse of
  * base/mem there and begins the move.
@@ -282,6 +282,58 @@ START_TEST(who_can_not_be_drained_is_closed)
 }
 END_TEST
 
+/* ---- Counts --------------------------------------------------------------------------------- */
+
+#define CLIENTS 3
+
+static void expect_counts(const struct routing *routing, unsigned long moved,
+                          unsigned long upgraded, unsigned long stayed, unsigned long draining,
+                          unsigned long left, unsigned long left_draining)
+{
+    struct mount *mount = &routing->mounts[0];
+
+    ck_assert_uint_eq(atomic_load(&mount->moved), moved);
+    ck_assert_uint_eq(atomic_load(&mount->upgraded), upgraded);
+    ck_assert_uint_eq(atomic_load(&mount->stayed), stayed);
+    ck_assert_uint_eq(atomic_load(&mount->draining), draining);
+    ck_assert_uint_eq(atomic_load(&mount->left), left);
+    ck_assert_uint_eq(atomic_load(&mount->left_draining), left_draining);
+}
+
+/* Each reload counts for itself, in its own table who should come, in the old one who can't. */
+START_TEST(reloads_are_counted)
+{
+    int clients[CLIENTS];
+
+    serve("move_1", BEFORE);
+    for (int i = 0; i < CLIENTS; i++)
+        clients[i] = client_open();
+    expect_count(clients[0], 1);
+    reload("move_1b", BEFORE, 0);
+    expect_counts(server->routing, CLIENTS, 0, 0, 0, 0, 0);
+    reload("move_refuses", BEFORE, 0);
+    expect_counts(server->routing, 0, CLIENTS - 1, 1, 0, 0, 0);
+    reload("move_refuses", "reload keep=1\n" BEFORE, 0); /* nothing new but the mount */
+    expect_counts(server->routing, CLIENTS - 1, 0, 1, 1, 0, 0);
+    ck_assert_uint_eq(atomic_load(&server->routing->mounts[0].open), CLIENTS - 1);
+
+    struct routing *before = routing_ref(server->routing);
+    reload("move_2", "reload keep=1\n" GONE, 0);
+    expect_counts(before, CLIENTS - 1, 0, 1, 1, CLIENTS - 1, CLIENTS - 1);
+    expect_counts(server->routing, 0, 0, 0, 0, 0, 0);
+    reload("move_2", GONE, 0);
+    expect_counts(before, CLIENTS - 1, 0, 1, 1, CLIENTS - 1, CLIENTS - 1);
+    ck_assert_uint_eq(atomic_load(&before->mounts[0].open), CLIENTS - 1);
+    routing_unref(before);
+    reload("move_1", BEFORE, 0);
+    expect_counts(server->routing, 1, CLIENTS - 1, 0, 0, 0, 0);
+    expect_count(clients[0], 2);
+    for (int i = 0; i < CLIENTS; i++)
+        close(clients[i]);
+    stop();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("server, moving without memory");
@@ -290,6 +342,7 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, who_has_no_memory_stays, 0, sizeof moves / sizeof *moves);
     tcase_add_test(tcase, who_can_not_be_drained_is_closed);
+    tcase_add_test(tcase, reloads_are_counted);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -100,7 +100,7 @@ struct conn {
     bool stopping : 1;     /* ...which is why it ends */
     bool parted : 1;       /* its last callback has begun */
     bool awaited : 1;      /* worker->moves waits for it */
-    bool stayed : 1;       /* its mount has counted it as one that did not go on */
+    bool left : 1;         /* its mount is gone for it, and has counted that */
 
     /* Callbacks of a blocking consumer. No bit fields, for they read them. */
     bool blocking;          /* its consumer is one */

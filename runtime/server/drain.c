@@ -44,24 +44,22 @@ static uint64_t spread(struct worker *worker, uint32_t ms)
     return (uint64_t)pace * part >> 32;
 }
 
-bool drain_begin(struct conn *conn, uint32_t ms)
+void drain_begin(struct conn *conn, uint32_t ms)
 {
     struct worker *worker = conn->worker;
+    struct drain *drain;
 
     if (conn->drain != NULL || (conn->state != CONN_OPEN && conn->state != CONN_CONNECTING))
-        return false;
-    conn->drain = mem_alloc(sizeof *conn->drain);
-    if (conn->drain == NULL) {
-        drain_close(conn);
-        return true;
+        return;
+    drain = conn->drain = mem_alloc(sizeof *drain);
+    if (drain != NULL) {
+        *drain = (struct drain){.timer = {.run = drain_run}, .conn = conn};
+        if (timer_set(worker->timers, &drain->timer,
+                      loop_now(worker->loop) + ms - spread(worker, ms)))
+            return;
+        drain_end(conn);
     }
-    *conn->drain = (struct drain){.timer = {.run = drain_run}, .conn = conn};
-    if (timer_set(worker->timers, &conn->drain->timer,
-                  loop_now(worker->loop) + ms - spread(worker, ms)))
-        return true;
-    drain_end(conn);
-    drain_close(conn);
-    return true;
+    drain_close(conn); /* what can't be done later is done now */
 }
 
 void drain_end(struct conn *conn)

@@ -11,8 +11,8 @@
 #include "server/conn.h"
 
 /* It is closed within `ms`. Where that was said before, the earlier time stands: reloads that come
- * one after the other don't put it off. True: it is new. */
-bool drain_begin(struct conn *conn, uint32_t ms);
+ * one after the other don't put it off. */
+void drain_begin(struct conn *conn, uint32_t ms);
 /* It may stay after all, or is gone. */
 void drain_end(struct conn *conn);
 

@@ -49,10 +49,11 @@ struct mount {
     struct limit_counts limits;
     atomic_ulong opened, refused, slow_callbacks;
     atomic_uint open; /* connections that are in it now */
-    /* of the reload that brought it: live connections that came to it... */
-    atomic_ulong moved, upgraded; /* ...as they were, and through upgrade */
-    /* of the one that replaced it: those that did not go on... */
-    atomic_ulong stayed, draining; /* ...and of them, those that are to be closed */
+    /* Of the reload that brought it: live connections that came to it as they were, and through
+     * upgrade; those that should have and stayed, and of them the ones that are to be closed. */
+    atomic_ulong moved, upgraded, stayed, draining;
+    /* Of the one that took it away: those that it left behind, of them the same. */
+    atomic_ulong left, left_draining;
     /* What was told and when: a hash, and the lower half of clock_now; 0: free. */
     _Atomic uint64_t told[MOUNT_TOLD_MAX];
 };

@@ -18,7 +18,7 @@
 
 enum {
     SLICE_MICROS = 500, /* of a turn, for the sweep */
-    LOOK_EVERY = 16,    /* connections, of which most cost less than asking the clock */
+    LOOK_EVERY = 8,     /* connections, of which most cost little more than asking the clock */
     PATIENCE_MS = 1000, /* after the sweep, for those whose callbacks are under way */
 };
 
@@ -239,23 +239,35 @@ static uint32_t drain_of(const struct conn *conn, const struct way *way)
     return is_too_old(conn, way->mount) ? way->mount->config->reload.drain : 0;
 }
 
+/* Each reload asks anew who should move. Who was left behind is left behind once. */
+static void count_stay(struct conn *conn, const struct way *way, bool drains)
+{
+    struct mount *mount = way->mount != NULL ? way->mount : conn->mount;
+    bool left = way->mount == NULL;
+
+    if (left && conn->left)
+        return;
+    conn->left = left;
+    atomic_fetch_add_explicit(left ? &mount->left : &mount->stayed, 1, memory_order_relaxed);
+    if (drains)
+        atomic_fetch_add_explicit(left ? &mount->left_draining : &mount->draining, 1,
+                                  memory_order_relaxed);
+}
+
 static void stay(struct conn *conn, const struct way *way)
 {
-    struct mount *mount = conn->mount;
     uint32_t drain = drain_of(conn, way);
 
-    if (!conn->stayed)
-        atomic_fetch_add_explicit(&mount->stayed, 1, memory_order_relaxed);
-    conn->stayed = true;
-    if (mount_says(mount, way->why_not))
+    count_stay(conn, way, drain > 0);
+    if (mount_says(conn->mount, way->why_not))
         conn_log(conn, LOG_WARN, "conn.stays", LOG_STR("why", way->why_not),
                  LOG_STR("consumer", generation_name(conn->generation)),
                  LOG_INT("generation", generation_number(conn->generation)),
                  LOG_INT("closed_within_ms", drain));
     if (drain == 0)
         drain_end(conn);
-    else if (drain_begin(conn, drain))
-        atomic_fetch_add_explicit(&mount->draining, 1, memory_order_relaxed);
+    else
+        drain_begin(conn, drain);
     settle(conn);
 }
 
@@ -264,7 +276,7 @@ static void stay(struct conn *conn, const struct way *way)
 static void arrive(struct conn *conn, atomic_ulong *count)
 {
     atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
-    conn->stayed = false;
+    conn->left = false;
     drain_end(conn);
     settle(conn);
 }
