@@ -27,8 +27,9 @@
 #include "trial.h"
 
 enum {
-    STOP_MS = 500, /* that a consumer's load may still take when the server stops */
-    LOOK_MS = 5,   /* between two looks whether all have moved */
+    STOP_MS = 500,  /* that a consumer's load may still take when the server stops */
+    LOOK_MS = 5,    /* between two looks whether all have moved */
+    MOVE_MS = 5000, /* after which it is told that they have, though a callback holds their loop */
 };
 
 enum stage {
@@ -209,7 +210,7 @@ static void moving(struct loop *loop, struct timer *timer)
     struct reloader *reloader =
         (struct reloader *)((char *)timer - offsetof(struct reloader, look));
 
-    if (server_settled(reloader->server))
+    if (server_settled(reloader->server) || clock_now() - reloader->resumed >= MOVE_MS)
         end(reloader, true);
     else
         timer_set(reloader->timers, timer, clock_now() + LOOK_MS);

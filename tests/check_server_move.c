@@ -481,6 +481,28 @@ START_TEST(line_is_cut_during_upgrade)
 }
 END_TEST
 
+/* What came of the reload is told all the same, and the next one is not held up for ever. */
+START_TEST(upgrade_that_does_not_end_is_not_waited_for)
+{
+    struct client client;
+
+    serve_version("move_pool_1");
+    client = open_counting();
+    put_plugin_as(_i == 0 ? "move_pool_waits" : "move_waits", "move");
+    server_signal(SIGHUP);
+    log_wait(" reload.done ");
+    ck_assert_uint_eq(log_count(" move.waits ", "connections=1"), _i == 0);
+    ck_assert_uint_eq(cache_files(), 2);
+    gate_open(1);
+    expect(&client, "which", _i == 0 ? "pool waits" : "waits");
+    expect(&client, "count", "3");
+    AWAIT(cache_files() == 1);
+    reload_version("move_1");
+    expect(&client, "count", "4");
+    client_leave(&client);
+}
+END_TEST
+
 /* Its connect waits for the pool: it has met no code, and so it begins in the new. */
 START_TEST(who_waits_for_connect_begins_in_new_code)
 {
@@ -601,6 +623,7 @@ int main(void)
     tcase_add_loop_test(tcase, what_comes_waits_for_upgrade, 0, 2);
     tcase_add_loop_test(tcase, refusal_on_the_pool_leads_back, 0, 2);
     tcase_add_loop_test(tcase, line_is_cut_during_upgrade, 0, 2);
+    tcase_add_loop_test(tcase, upgrade_that_does_not_end_is_not_waited_for, 0, 2);
     tcase_add_test(tcase, who_waits_for_connect_begins_in_new_code);
 
     tcase = harness_case(suite, "end");
