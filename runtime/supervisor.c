@@ -63,6 +63,7 @@ struct supervisor {
     uint64_t kill_at;  /* 0: not yet */
     uint64_t start_at; /* the next one; 0: not yet */
     unsigned wait;     /* before that, in ms */
+    bool from_files;   /* the next one reads what is there: what served does not do any more */
     bool hang_up;      /* a SIGHUP waits for the next one */
     uint32_t stop_ms;
 
@@ -133,6 +134,8 @@ static bool compose(const struct supervisor *supervisor, size_t nth, struct teth
     }
     message->kind = TETHER_START;
     message->number = supervisor->served;
+    if (supervisor->from_files)
+        newest = NULL;
     return tether_add_text(message, newest != NULL ? newest : "");
 }
 
@@ -287,17 +290,22 @@ static void server_ended(struct supervisor *supervisor, int ended)
     }
     if (supervisor->serves && clock_now() - supervisor->since >= WAIT_MOST_MS)
         supervisor->wait = 0;
+    supervisor->from_files = !supervisor->serves && !supervisor->from_files;
     take_back(supervisor, ended);
     start_later(supervisor);
 }
 
-static void reap_server(struct supervisor *supervisor)
+/* Others that end here have lost their own parents, where this is the first process of a
+ * container. */
+static void reap(struct supervisor *supervisor)
 {
+    pid_t pid;
     int ended;
 
-    if (supervisor->server > 0 &&
-        waitpid(supervisor->server, &ended, WNOHANG) == supervisor->server)
-        server_ended(supervisor, ended);
+    while ((pid = waitpid(-1, &ended, WNOHANG)) > 0) {
+        if (pid == supervisor->server)
+            server_ended(supervisor, ended);
+    }
 }
 
 /* ---- Signals -------------------------------------------------------------------------------- */
@@ -344,7 +352,7 @@ static void take_signal(struct supervisor *supervisor, int signal)
 {
     switch (signal) {
     case SIGCHLD:
-        reap_server(supervisor);
+        reap(supervisor);
         break;
     case SIGTERM:
     case SIGINT:
@@ -414,7 +422,7 @@ static void look_at_clock(struct supervisor *supervisor)
     if (supervisor->server == 0 && supervisor->start_at > 0 && now >= supervisor->start_at)
         start_server(supervisor);
     if (supervisor->server > 0 && supervisor->kill_at > 0 && now >= supervisor->kill_at) {
-        kill(supervisor->server, SIGKILL);
+        kill(-supervisor->server, SIGKILL); /* its group: what it has started as well */
         supervisor->killed = true;
         supervisor->kill_at = 0;
     }

@@ -228,6 +228,41 @@ START_TEST(only_what_serves_is_tried)
 }
 END_TEST
 
+/* Somebody has cleaned up the cache: what is there has to do, and nothing is lost by that alone. */
+START_TEST(without_its_snapshot_it_reads_what_is_there)
+{
+    char command[256];
+
+    serve_both("loops 2\n");
+    snprintf(command, sizeof command, "rm -r %s", in_dir("cache"));
+    ck_assert_int_eq(system(command), 0);
+    change_conf("loops 2\n", "ws /else/ a.so\n" BOTH);
+    server_reload();
+    log_wait(" snapshot.failed ");
+    ck_assert_int_eq(kill(server_child(1), SIGKILL), 0);
+    log_wait(" snapshot.lost ");
+    goes_on(2);
+    expect_version("/else/", "old");
+}
+END_TEST
+
+/* What was kept needs a directory that is gone: then what is there is tried, as often. */
+START_TEST(what_can_not_be_started_any_more_is_left)
+{
+    put_directory("pages");
+    put_plugin_as("version_old", "a");
+    server_supervise();
+    serve("ws /a/ a.so\nhttp /pages/ dir=pages\n");
+    ck_assert_int_eq(rmdir(in_dir("pages")), 0);
+    change_conf("loops 2\n", "ws /a/ a.so\n");
+    ck_assert_int_eq(kill(server_child(1), SIGKILL), 0);
+    log_wait("error: cannot open directory \"pages\"");
+    goes_on(2);
+    expect_version("/a/", "old");
+    ck_assert_uint_eq(log_count(TAKEN_BACK), 0);
+}
+END_TEST
+
 static unsigned snapshots(void)
 {
     char command[256];
@@ -300,6 +335,8 @@ int main(void)
     tcase_add_test(back, routing_conf_is_taken_back);
     tcase_add_test(tries, what_served_goes_on_and_not_what_is_there);
     tcase_add_test(tries, only_what_serves_is_tried);
+    tcase_add_test(tries, without_its_snapshot_it_reads_what_is_there);
+    tcase_add_test(tries, what_can_not_be_started_any_more_is_left);
     tcase_add_test(tries, nothing_is_left);
     tcase_add_test(tries, a_row_of_reloads_is_bounded);
     return harness_run(suite);
