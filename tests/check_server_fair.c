@@ -71,6 +71,30 @@ START_TEST(messages_that_take_long)
 }
 END_TEST
 
+/* A second of work for the members of a group. */
+START_TEST(handlers_that_take_long)
+{
+    enum { MEMBERS = 100, EVENTS = 10 };
+    struct client members[MEMBERS], quiet;
+
+    serve_with("loops 1\n", "ws /toil/ toil.so\nws /echo/ function_of_api.so\n");
+    quiet = client_open("/echo/");
+    for (int i = 0; i < MEMBERS; i++)
+        members[i] = client_open("/toil/");
+    for (int i = 0; i < EVENTS; i++)
+        client_text(&members[0], "all 1000");
+    client_text(&members[0], "over");
+    uint64_t wait = median_wait(&quiet);
+    ck_assert_uint_eq(client_pending(&members[MEMBERS - 1]), 0); /* else nothing was measured */
+    ck_assert_uint_lt(wait, MEDIAN_MOST);
+    for (int i = 0; i < MEMBERS; i++)
+        client_expect_text(&members[i], "over");
+    for (int i = 0; i < MEMBERS; i++)
+        client_hang_up(&members[i]);
+    client_leave(&quiet);
+}
+END_TEST
+
 /* Nothing is lost or turned round by having to wait. */
 START_TEST(all_come_in_order)
 {
@@ -223,6 +247,7 @@ int main(void)
     TCase *tcase = harness_case(suite, "fair");
 
     tcase_add_test(tcase, messages_that_take_long);
+    tcase_add_test(tcase, handlers_that_take_long);
     tcase_add_test(tcase, all_come_in_order);
     tcase_add_test(tcase, many_wait_in_little_memory);
     tcase_add_test(tcase, turns_that_end_with_the_bytes);

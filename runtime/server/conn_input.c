@@ -9,12 +9,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "server/conn_parts.h"
 #include "server/dispatch.h"
 #include "server/http.h"
 #include "server/http_body.h"
+#include "server/share.h"
 
 enum {
     EARLY_MAX = 64 * 1024,     /* bytes kept that a client sends before the handshake's answer */
@@ -24,43 +24,20 @@ enum {
 /* ---- Turns ---------------------------------------------------------------------------------- */
 
 enum {
-    TURN_WORK = 256,   /* frames taken from one connection in a turn, to be fair to the others... */
-    WORK_BYTES = 2048, /* ...where so many bytes, inflated ones, are one more... */
-    TURN_MICROS = 250, /* ...and the time after which it waits for its next turn */
-    LOOK_EVERY = 8,    /* frames, or as much work: the clock is not asked for each */
+    WORK_BYTES = 2048,            /* of a message, inflated, are as much work as one more frame */
     LIGHT_BYTES = 4096,           /* received at once: what is more may wait */
     WAITING_MOST = 64 * 1024 - 1, /* received at once where it may wait: it counts as held */
 };
 
+/* Of one connection: frames, and what they weigh. */
+static const struct share_most turn_most = {.work = 256, .micros = 250, .every = 8};
+
 /* What one connection has had of this turn of its loop. On the stack of conn_take. */
 struct turn {
-    size_t work;     /* frames and requests, and their bytes */
-    size_t look;     /* the work after which the clock is asked... */
-    size_t wait;     /* ...and again after so much: little at first, as callbacks may be slow */
-    uint64_t began;  /* as far as the clock knows; 0: it was not asked */
+    struct share share;
     unsigned frames; /* of what was just taken */
     size_t bytes;    /* and of these, more than have come where they were compressed */
 };
-
-/* It has done some work: was it enough? */
-static bool turn_look(struct turn *turn)
-{
-    uint64_t now = clock_fine();
-
-    if (turn->work >= TURN_WORK || (turn->began != 0 && now - turn->began >= TURN_MICROS))
-        return true;
-    if (turn->began == 0)
-        turn->began = now;
-    turn->look = turn->work + turn->wait;
-    turn->wait = 2 * turn->wait < LOOK_EVERY ? 2 * turn->wait : LOOK_EVERY;
-    return false;
-}
-
-/* Has it had enough? A turn in which one message is taken, as nearly all are, asks no clock. */
-static bool turn_over(struct turn *turn)
-{
-    return turn->work >= turn->look && turn_look(turn);
-}
 
 /* ---- Who is heard --------------------------------------------------------------------------- */
 
@@ -236,7 +213,7 @@ static bool take_one(struct conn *conn, struct turn *turn, uint8_t **data, size_
                                     : !take_message(conn, turn, data, size))
         return false;
     size_t bytes = before - *size;
-    turn->work += turn->frames + (turn->bytes > bytes ? turn->bytes : bytes) / WORK_BYTES;
+    turn->share.work += turn->frames + (turn->bytes > bytes ? turn->bytes : bytes) / WORK_BYTES;
     return true;
 }
 
@@ -250,12 +227,13 @@ static bool is_any_left(const struct conn *conn, size_t size)
 /* Takes what can be taken now; what is left over stays with the caller. */
 static void conn_take(struct conn *conn, uint8_t **data, size_t *size)
 {
-    struct turn turn = {.look = 1, .wait = 1};
+    struct turn turn = {.share = SHARE_NONE_YET};
 
     call_row(conn->worker, true);
     conn->more = false;
     while (is_any_left(conn, *size) && conn_hears(conn)) {
-        if (*size > 0 && turn_over(&turn)) { /* with none left nothing waits for the next turn */
+        /* With none left nothing waits for the next turn. */
+        if (*size > 0 && share_over(&turn.share, &turn_most)) {
             conn_wait_turn(conn);
             break;
         }

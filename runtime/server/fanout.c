@@ -18,14 +18,17 @@
 #include "server/group.h"
 #include "server/move.h"
 #include "server/server.h"
+#include "server/share.h"
 
 enum {
     RUN_MOST = AUDIENCE_SHOWINGS, /* events of one group taken together */
-    SLICE_MOST = 1024,            /* deliveries in a turn... */
-    SLICE_BYTES = 4096,           /* ...where so many bytes of a batch are one more */
+    SLICE_BYTES = 4096,           /* of a batch are as much work as one more delivery */
     /* Bytes of events that a loop keeps; beyond, the new go. */
     WAITING_MAX = LAYER_LOCAL_WAITING_MAX,
 };
+
+/* Of all groups together, in a turn: deliveries, and what they weigh. */
+static const struct share_most slice_most = {.work = 1024, .micros = 2000, .every = 64};
 
 /* An event that has come and waits. */
 struct arrival {
@@ -385,11 +388,11 @@ static unsigned deliver_one(struct worker *worker)
 bool fanout_turn(struct worker *worker)
 {
     struct fanout *fanout = worker->fanout;
-    unsigned served = 0;
+    struct share share = SHARE_NONE_YET;
 
-    while (served < SLICE_MOST) {
+    while (!share_over(&share, &slice_most)) {
         if (fanout->run.group != NULL) {
-            served += run_step(worker, &fanout->run);
+            share.work += run_step(worker, &fanout->run);
             continue;
         }
         struct arrival *arrival = STAILQ_FIRST(&fanout->waiting);
@@ -400,7 +403,7 @@ bool fanout_turn(struct worker *worker)
         if (group != NULL)
             run_begin(worker, group);
         else
-            served += deliver_one(worker);
+            share.work += deliver_one(worker);
     }
     return true;
 }
