@@ -230,6 +230,98 @@ START_TEST(a_pool_that_stops_runs_what_waits_and_takes_no_more)
 }
 END_TEST
 
+/* --- a pool that is held --- */
+
+static sem_t quiet;
+
+static void tell_quiet(void *context)
+{
+    ck_assert_ptr_eq(context, &quiet);
+    sem_post(&quiet);
+}
+
+static void hold(struct jobs *jobs)
+{
+    sem_init(&quiet, 0, 0);
+    jobs_hold(jobs, tell_quiet, &quiet);
+}
+
+START_TEST(what_holds_does_not_start_while_the_pool_is_held)
+{
+    struct job holds = {.run = count_run, .holds = true};
+    struct gate gate;
+    struct jobs *jobs = new_jobs(1, 4);
+
+    hold(jobs);
+    wait_for(&quiet); /* at once: none runs */
+    ck_assert(jobs_quiet(jobs));
+    ck_assert(jobs_submit(jobs, &holds));
+    gate_shut(&gate, jobs); /* one that does not overtakes it */
+    ck_assert_int_eq(counted, 0);
+    ck_assert_uint_eq(jobs_waiting(jobs), 1);
+    sem_post(&gate.open);
+    jobs_let_go(jobs);
+    ck_assert(!jobs_quiet(jobs));
+    ck_assert(jobs_free(jobs, 0));
+    ck_assert_int_eq(counted, 1);
+}
+END_TEST
+
+START_TEST(quiet_is_told_when_the_last_one_has_ended)
+{
+    struct gate holds, free;
+    struct jobs *jobs = new_jobs(2, 4);
+    int told;
+
+    holds.job = (struct job){.run = gate_run, .holds = true};
+    sem_init(&holds.entered, 0, 0);
+    sem_init(&holds.open, 0, 0);
+    ck_assert(jobs_submit(jobs, &holds.job));
+    wait_for(&holds.entered);
+    gate_shut(&free, jobs); /* for which nobody waits */
+    hold(jobs);
+    ck_assert(!jobs_quiet(jobs));
+    sem_getvalue(&quiet, &told);
+    ck_assert_int_eq(told, 0);
+    sem_post(&holds.open);
+    wait_for(&quiet);
+    ck_assert(jobs_quiet(jobs));
+    sem_post(&free.open);
+    jobs_let_go(jobs);
+    ck_assert(jobs_free(jobs, 0));
+    sem_getvalue(&quiet, &told);
+    ck_assert_int_eq(told, 0); /* once */
+}
+END_TEST
+
+START_TEST(held_pool_that_stops_runs_all)
+{
+    struct job holds = {.run = count_run, .holds = true};
+    struct jobs *jobs = new_jobs(1, 4);
+
+    hold(jobs);
+    ck_assert(jobs_submit(jobs, &holds));
+    ck_assert(jobs_free(jobs, 0));
+    ck_assert_int_eq(counted, 1);
+}
+END_TEST
+
+/* Those that hold and those that do not are one queue. */
+START_TEST(order_of_two_kinds)
+{
+    static struct ordered many[100];
+    struct jobs *jobs = new_jobs(1, 100);
+
+    for (int i = 0; i < 100; i++) {
+        many[i] = (struct ordered){{.run = order_run, .holds = i % 3 == 0}, i};
+        ck_assert(jobs_submit(jobs, &many[i].job));
+    }
+    ck_assert(jobs_free(jobs, 0));
+    for (int i = 0; i < 100; i++)
+        ck_assert_int_eq(order[i], i);
+}
+END_TEST
+
 START_TEST(patience_ends_and_can_begin_again)
 {
     struct gate gate;
@@ -318,6 +410,10 @@ int main(void)
     tcase_add_test(tcase, a_full_queue_refuses_and_tells_of_room_once);
     tcase_add_test(tcase, who_was_not_refused_is_told_nothing);
     tcase_add_test(tcase, a_pool_that_stops_runs_what_waits_and_takes_no_more);
+    tcase_add_test(tcase, what_holds_does_not_start_while_the_pool_is_held);
+    tcase_add_test(tcase, quiet_is_told_when_the_last_one_has_ended);
+    tcase_add_test(tcase, held_pool_that_stops_runs_all);
+    tcase_add_test(tcase, order_of_two_kinds);
     tcase_add_test(tcase, patience_ends_and_can_begin_again);
     tcase_add_test(tcase, each_thread_calls_end_last);
     tcase_add_test(tcase, no_pool_without_memory_or_threads);

@@ -49,6 +49,7 @@ struct listener {
     char text[TEXT_SIZE];    /* for people */
     char address[TEXT_SIZE]; /* as it is written: what it is kept by */
     struct target target;    /* as routing.conf says it: a port may be 0 */
+    struct target bound;     /* and what became of it */
     bool is_unix;
     bool named;  /* it has a name, which goes with it */
     mode_t mode; /* of the name */
@@ -183,8 +184,10 @@ static bool is_free(struct target *target)
 /* Where sockets are to be bound to. One that is kept says so itself: a port that was chosen stays,
  * and it is in use by us. `ours`: sockets of this server are at that port, which may be what is in
  * the way: those of 127.0.0.1:8000 that are to become 0.0.0.0:8000, say. */
-static bool find_place(const struct listener *listener, bool ours, struct target *bound)
+static bool find_place(struct listener *listener, bool ours)
 {
+    struct target *bound = &listener->bound;
+
     *bound = listener->target;
     if (listener->fds[0] < 0)
         return is_free(bound) || (ours && errno == EADDRINUSE);
@@ -194,21 +197,20 @@ static bool find_place(const struct listener *listener, bool ours, struct target
 
 static bool open_tcp(struct listener *listener, bool ours)
 {
-    struct target bound;
     char text[ADDRESS_TEXT_SIZE];
 
     for (unsigned i = 0; i < listener->count; i++)
         listener->fds[i] = take_kept(listener, i);
-    if (!find_place(listener, ours, &bound))
+    if (!find_place(listener, ours))
         return false;
     for (unsigned i = 0; i < listener->count; i++) {
         if (listener->fds[i] < 0)
-            listener->fds[i] = socket_bind(&bound, true);
+            listener->fds[i] = socket_bind(&listener->bound, true);
         if (listener->fds[i] < 0 || listen(listener->fds[i], BACKLOG) != 0)
             return false;
         keep(listener, i);
     }
-    address_text(&bound.address.any, text);
+    address_text(&listener->bound.address.any, text);
     snprintf(listener->text, sizeof listener->text, "http://%s", text);
     return true;
 }
@@ -404,7 +406,8 @@ static struct listener *find(const struct listeners *now, const struct listeners
     for (unsigned i = 0; now != NULL && i < now->count; i++) {
         struct listener *listener = now->list[i].listener;
 
-        if (same_target(&listener->target, target) && !listeners_hold(next, listener))
+        if ((same_target(&listener->target, target) || same_target(&listener->bound, target)) &&
+            !listeners_hold(next, listener))
             return listener;
     }
     return NULL;
@@ -421,7 +424,7 @@ static in_port_t port_of(const struct target *target)
 static bool has_port(const struct listeners *now, in_port_t port)
 {
     for (unsigned i = 0; now != NULL && port != 0 && i < now->count; i++)
-        if (port_of(&now->list[i].listener->target) == port)
+        if (port_of(&now->list[i].listener->bound) == port)
             return true;
     return false;
 }
