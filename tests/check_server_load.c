@@ -33,7 +33,7 @@ static const struct {
     {"forged_run", "its sluice_handler_forged is not a handler's record"},
     {"constructor_aborts", "loading it ends the process: Aborted"},
     {"constructor_exits", "loading it ends the process with status 0"},
-    {"constructor_hangs", "loading it does not end within 5 seconds"},
+    {"constructor_hangs", "loading it does not end within 5000 ms"},
     {"none", "no such file"},
     {"text", "it is not an ELF shared object"},
     {"cut", "it is cut off"},
