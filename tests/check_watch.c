@@ -255,6 +255,18 @@ START_TEST(object_that_does_not_load_is_refused_until_it_does)
 }
 END_TEST
 
+START_TEST(patience_ends_with_who_leaves_a_file_open)
+{
+    serve_old();
+    int fd = open(in_dir("so/version.so"), O_WRONLY | O_APPEND | O_CLOEXEC);
+    put_plugin_as("reload_new", "version");
+    ck_assert_int_eq(write(fd, "", 1), 1); /* and what is behind an object does no harm */
+    wait_lines(1, " version.so changed: ", " in ");
+    expect_version("new");
+    close(fd);
+}
+END_TEST
+
 /* More than the kernel keeps: what is lost is found by looking. */
 START_TEST(more_happens_than_the_kernel_keeps)
 {
@@ -460,6 +472,7 @@ int main(void)
     tcase_add_test(tcase, what_is_not_served_is_not_looked_at);
     tcase_add_test(tcase, same_bytes_are_no_new_code);
     tcase_add_test(tcase, object_that_does_not_load_is_refused_until_it_does);
+    tcase_add_test(tcase, patience_ends_with_who_leaves_a_file_open);
 
     tcase = harness_case(suite, "the system");
     tcase_add_test(tcase, more_happens_than_the_kernel_keeps);
