@@ -91,7 +91,7 @@ static struct sluice_client *connect_as(struct sluice_test *test, const char *pa
     client->test = test;
     if (!test_client_begin(client, ends[0], path, request))
         test_fail(test->function, "no memory");
-    SLIST_INSERT_HEAD(&test->clients, client, link);
+    LIST_INSERT_HEAD(&test->clients, client, link);
     test_arrive(test, ends[1]);
     return client;
 }

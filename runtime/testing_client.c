@@ -5,6 +5,7 @@
 #include "testing_client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -400,6 +401,11 @@ static bool read_in(struct sluice_client *client)
     if (over)
         test_client_cut(client); /* the server has hung up: so do we */
     return moved || over;
+}
+
+short test_client_waits(const struct sluice_client *client)
+{
+    return client->written < client->out.size ? POLLIN | POLLOUT : POLLIN;
 }
 
 bool test_client_pump(struct sluice_client *client)

@@ -27,7 +27,7 @@ struct test_message {
 
 /* Owned by its test, whose thread alone touches it. */
 struct sluice_client {
-    SLIST_ENTRY(sluice_client) link;
+    LIST_ENTRY(sluice_client) link;
     struct sluice_test *test;
     int fd; /* -1: the line is gone */
 
@@ -53,6 +53,8 @@ bool test_client_begin(struct sluice_client *client, int fd, const char *path,
                        const struct sluice_test_request *request);
 void test_client_end(struct sluice_client *client);
 
+/* What there is to wait for on its line: POLLIN, POLLOUT. */
+short test_client_waits(const struct sluice_client *client);
 /* Writes and reads what can be written and read now. True: something went either way. */
 bool test_client_pump(struct sluice_client *client);
 

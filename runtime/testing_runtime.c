@@ -39,8 +39,8 @@ enum {
 
 #define NAME "routing" /* of the text, in messages */
 
-static SLIST_HEAD(, sluice_test) tests = SLIST_HEAD_INITIALIZER(tests); /* those that are open */
-static struct sluice_test *entered;                                     /* the last one called */
+static LIST_HEAD(, sluice_test) tests = LIST_HEAD_INITIALIZER(tests); /* those that are open */
+static struct sluice_test *entered;                                   /* the last one called */
 
 /* ---- Waiting -------------------------------------------------------------------------------- */
 
@@ -68,17 +68,7 @@ static bool run_due(struct sluice_test *test)
     return true;
 }
 
-static bool pump_clients(struct sluice_test *test)
-{
-    struct sluice_client *client;
-    bool moved = false;
-
-    SLIST_FOREACH(client, &test->clients, link)
-    moved = test_client_pump(client) || moved;
-    return moved;
-}
-
-/* A test's fault, not the server's: there is room for as many as there are connections. */
+/* Out of memory is a test's fault, not the server's. */
 static void make_room(struct sluice_test *test, size_t lines)
 {
     if (lines <= test->line_room)
@@ -89,25 +79,45 @@ static void make_room(struct sluice_test *test, size_t lines)
     test->line_room = 2 * lines;
 }
 
-/* Has the server yet to hear something, or to say it, that it waits for? */
-static bool line_is_ready(struct sluice_test *test)
+/* What each end of each line waits for: the far ends first. Gives how many of those there are. */
+static nfds_t list_lines(struct sluice_test *test, nfds_t *count)
 {
-    struct conn *conn;
-    nfds_t count = 0;
+    const struct sluice_client *client;
+    const struct conn *conn;
+    nfds_t far_ends = 0;
 
-    make_room(test, test->worker->conn_count);
+    make_room(test, test->client_count + test->worker->conn_count);
+    LIST_FOREACH (client, &test->clients, link) {
+        if (client->fd >= 0)
+            test->lines[far_ends++] = (struct pollfd){client->fd, test_client_waits(client), 0};
+    }
+    *count = far_ends;
     TAILQ_FOREACH (conn, &test->worker->conns, link) {
         short wanted = (short)((conn->reading ? POLLIN : 0) | (conn->writing ? POLLOUT : 0));
 
         if (conn->fd >= 0 && wanted != 0)
-            test->lines[count++] = (struct pollfd){.fd = conn->fd, .events = wanted};
+            test->lines[(*count)++] = (struct pollfd){conn->fd, wanted, 0};
     }
+    return far_ends;
+}
+
+/* The far ends say and hear what they can. True: they did, or the server is to. */
+static bool use_lines(struct sluice_test *test)
+{
+    nfds_t count, far_ends = list_lines(test, &count);
+    const struct pollfd *line = test->lines;
+    struct sluice_client *client;
+    bool moved = false;
+
     if (count == 0 || poll(test->lines, count, 0) <= 0)
         return false;
-    for (nfds_t i = 0; i < count; i++)
-        if ((test->lines[i].revents & test->lines[i].events) != 0)
-            return true;
-    return false;
+    LIST_FOREACH (client, &test->clients, link) {
+        if (client->fd >= 0 && (line++)->revents != 0)
+            moved = test_client_pump(client) || moved;
+    }
+    for (nfds_t i = far_ends; i < count && !moved; i++)
+        moved = (test->lines[i].revents & test->lines[i].events) != 0;
+    return moved;
 }
 
 /* Everybody has a turn: those who hear after those who say. False: nothing came of it. */
@@ -117,8 +127,8 @@ static bool turn_all(struct sluice_test *test)
 
     moved = loop_turn(test->worker->loop, 0) || moved;
     moved = loop_turn(test->loop, 0) || moved;
-    moved = pump_clients(test) || moved;
-    return moved || timer_is_due(test) || line_is_ready(test);
+    moved = use_lines(test) || moved;
+    return moved || timer_is_due(test);
 }
 
 /* One for which a callback or a job runs on the pool, or waits to. */
@@ -269,10 +279,10 @@ void test_enter(struct sluice_test *test, const char *function)
 
 static void leave(struct sluice_test *test)
 {
-    SLIST_REMOVE(&tests, test, sluice_test, link);
+    LIST_REMOVE(test, link);
     entered = NULL;
     api_serve(NULL);
-    if (SLIST_EMPTY(&tests))
+    if (LIST_EMPTY(&tests))
         clock_thaw();
 }
 
@@ -453,7 +463,7 @@ static struct sluice_test *test_new(const char *routing)
         mem_free(test);
         return NULL;
     }
-    SLIST_INIT(&test->clients);
+    LIST_INIT(&test->clients);
     test->thread = pthread_self();
     test->process = getpid();
     test->patience = patience_of();
@@ -474,7 +484,7 @@ struct sluice_test *test_open(const char *routing)
     clock_thaw();
     test->now = clock_now();
     clock_freeze(test->now);
-    SLIST_INSERT_HEAD(&tests, test, link);
+    LIST_INSERT_HEAD(&tests, test, link);
     entered = test;
     bool done = open_all(test, &diag);
     print_diag(&diag);
@@ -494,8 +504,8 @@ void test_close(struct sluice_test *test)
     test_settle(test);
     server_cut(test->server); /* who has not been answered, and does not hang up */
     test_settle(test);
-    while ((client = SLIST_FIRST(&test->clients)) != NULL) {
-        SLIST_REMOVE_HEAD(&test->clients, link);
+    while ((client = LIST_FIRST(&test->clients)) != NULL) {
+        LIST_REMOVE(client, link);
         test_client_end(client);
         mem_free(client);
     }

@@ -21,15 +21,15 @@ struct pollfd;
 
 /* Owned by whoever opened it, whose thread alone touches it, and its loops. */
 struct sluice_test {
-    SLIST_ENTRY(sluice_test) link; /* of those that are open */
-    char *routing;                 /* its text */
-    char *directory;               /* that paths in it are relative to */
+    LIST_ENTRY(sluice_test) link; /* of those that are open */
+    char *routing;                /* its text */
+    char *directory;              /* that paths in it are relative to */
     struct plugin_cache *cache;
     struct server *server;
     struct worker *worker; /* its only one */
     struct loop *loop;     /* of the main thread: reloads */
     struct reloader *reloader;
-    SLIST_HEAD(, sluice_client) clients;
+    LIST_HEAD(, sluice_client) clients;
     unsigned client_count; /* so far */
     uint64_t now;          /* of its clock */
 
