@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -242,13 +243,24 @@ static void want_files(struct plan *plan, const struct config *config)
     files_end(&plan->objects);
 }
 
-bool plan_read(struct plan *plan)
+/* Of a pipe there is nothing left to read, and waiting for more would hold everything up. */
+static struct config *read_regular(const char *file)
 {
     struct diag diag = {0};
-    struct config *config = config_read(plan->file, &diag);
+    struct stat status;
+    struct config *config = NULL;
+
+    if (stat(file, &status) == 0 && S_ISREG(status.st_mode))
+        config = config_read(file, &diag);
+    diag_free(&diag); /* the reload will say it */
+    return config;
+}
+
+bool plan_read(struct plan *plan)
+{
+    struct config *config = read_regular(plan->file);
     bool done = true;
 
-    diag_free(&diag); /* the reload will say it */
     if (config == NULL) {
         files_add(&plan->conf, plan->file); /* and of the rest what was known before */
         return !plan->conf.failed;

@@ -18,6 +18,7 @@
 #include "suite.h"
 #include "watch_places.h"
 #include "watch_plan.h"
+#include "watch_tell.h"
 
 static char top[] = "/tmp/check-watch-XXXXXX";
 
@@ -270,6 +271,69 @@ START_TEST(without_memory_nothing_leaks)
 }
 END_TEST
 
+START_TEST(pipe_is_not_waited_for)
+{
+    struct plan plan = {.file = "routing.conf"};
+
+    ck_assert_int_eq(mkfifo("routing.conf", 0600), 0);
+    ck_assert(plan_read(&plan));
+    ck_assert_ptr_null(plan.works);
+    plan_free(&plan);
+}
+END_TEST
+
+/* ---- What is told --------------------------------------------------------------------------- */
+
+static bool has_colours(const char *terminal, const char *no)
+{
+    setenv("TERM", terminal, 1);
+    setenv("NO_COLOR", no, 1);
+    return teller_of(LOG_PLAIN).colours;
+}
+
+START_TEST(colours_are_for_terminals)
+{
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY), before = dup(STDERR_FILENO);
+
+    put("file", "");
+    ck_assert_int_eq(dup2(open("file", O_RDWR), STDERR_FILENO), STDERR_FILENO);
+    ck_assert(!has_colours("xterm", ""));
+    ck_assert(grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+    ck_assert_int_eq(dup2(open(ptsname(terminal), O_RDWR | O_NOCTTY), STDERR_FILENO),
+                     STDERR_FILENO);
+    ck_assert(has_colours("xterm", ""));
+    ck_assert(!teller_of(LOG_JSON).colours);
+    ck_assert(!has_colours("xterm", "1"));
+    ck_assert(!has_colours("dumb", ""));
+    dup2(before, STDERR_FILENO);
+}
+END_TEST
+
+START_TEST(long_lists_of_names_are_cut)
+{
+    struct file_set set = {0};
+    struct text out = {0};
+
+    put("a\033[2Jb.c", "");
+    for (char name[] = "a_rather_long_name_0.c"; name[19] < '5'; name[19]++) {
+        put(name, "");
+        files_add(&set, name);
+    }
+    ck_assert(!describe_changed(&set, NULL, &out));
+    ck_assert(files_look(&set));
+    ck_assert(describe_changed(&set, NULL, &out));
+    ck_assert_str_eq(out.data, "a_rather_long_name_0.c, a_rather_long_name_1.c and 3 more changed");
+    files_accept(&set);
+    text_free(&out);
+    files_add(&set, "a\033[2Jb.c");
+    files_look(&set);
+    ck_assert(describe_changed(&set, NULL, &out));
+    ck_assert_str_eq(out.data, "a?[2Jb.c changed");
+    text_free(&out);
+    files_free(&set);
+}
+END_TEST
+
 /* ---- A build's output ----------------------------------------------------------------------- */
 
 static void run_build(const char *command, int *status)
@@ -359,6 +423,11 @@ int main(void)
     tcase_add_test(tcase, plan_is_what_routing_conf_says);
     tcase_add_test(tcase, plan_that_cannot_be_read_stays);
     tcase_add_test(tcase, without_memory_nothing_leaks);
+    tcase_add_test(tcase, pipe_is_not_waited_for);
+
+    tcase = add_case(suite, "lines");
+    tcase_add_test(tcase, colours_are_for_terminals);
+    tcase_add_test(tcase, long_lists_of_names_are_cut);
 
     tcase = add_case(suite, "build");
     tcase_add_test(tcase, output_becomes_lines_of_the_log);
