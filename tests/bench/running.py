@@ -31,14 +31,16 @@ def await_port(port, process, seconds=60):
 
 class Running:
     """A server in a session and a directory of its own, on the cores it is to have. `prefix`: what
-    it is run under, which ends when the server does; then it may run anywhere."""
+    it is run under, which ends when the server does; then, or without cores, it may run anywhere,
+    and so may the client."""
 
     def __init__(self, server, build, prefix=(), environment=None):
         self.server = server
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='bench-'))
         self.port = free_port()
         self.prefix = list(prefix)
-        pinned = [] if prefix else ['taskset', '-c', server.cores]
+        self.pinned = server.cores is not None and not prefix
+        pinned = ['taskset', '-c', server.cores] if self.pinned else []
         try:
             command, more = server.command(self.directory, self.port, build)
             environment = {**(os.environ if environment is None else environment), **more}
@@ -123,7 +125,7 @@ class Load:
     gives its figures, and says "through" when all that was under way has been answered."""
 
     def __init__(self, running, build, arguments, path):
-        pinned = [] if running.prefix else ['taskset', '-c', '1']
+        pinned = ['taskset', '-c', '1'] if running.pinned else []
         self.process = subprocess.Popen(
             [*pinned, str(build / 'tests/bench/load'), *arguments, '--port', str(running.port),
              '--path', path],
