@@ -26,6 +26,7 @@
 #include "server/move.h"
 #include "server/scope.h"
 #include "server/server.h"
+#include "server/task.h"
 
 enum { GREEDY_MICROS = 2000 }; /* of a turn, for those who want more than their share */
 
@@ -140,7 +141,7 @@ static void conn_free(struct conn *conn)
     conn_log_end(conn);
     move_forget(conn);
     TAILQ_REMOVE(&worker->conns, conn, link);
-    dispatch_discard(conn);
+    task_discard(conn);
     scope_free(conn->scope);
     mem_free(conn->state_bytes);
     mem_free(conn->channel);
@@ -193,7 +194,7 @@ static void conn_leave(struct conn *conn)
     group_leave_all(conn);
     alarm_remove_all(conn);
     drain_end(conn);
-    dispatch_drop_events(conn);
+    task_drop_events(conn, DROP_CLOSED, true);
     http_free(conn);
     conn_forget_held(conn);
     message_reader_free(&conn->reader);

@@ -1,9 +1,8 @@
 /*
  * server/dispatch: an event of a connection becomes a call into its consumer.
  *
- * The run_ functions make the calls, on whichever thread they belong to. What a blocking consumer
- * is called with becomes a task first, which goes to the pool and comes back to the loop when it is
- * done; so a connection's tasks are the loop's to order, and the pool only runs them.
+ * The run_ functions make the calls, on whichever thread they belong to; what a blocking consumer
+ * is called with becomes a task first.
  */
 #include "server/dispatch.h"
 
@@ -14,15 +13,12 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/mem.h"
 #include "base/template.h"
 #include "layer/msgpack.h"
-#include "loop/jobs.h"
 #include "server/fanout.h"
-#include "server/group.h"
 #include "server/move.h"
 #include "server/operation.h"
-#include "server/server.h"
+#include "server/task.h"
 
 /* ---- The call this thread is in ------------------------------------------------------------- */
 
@@ -316,7 +312,7 @@ struct slice dispatch_type(struct json_object *content)
     return (struct slice){json_object_get_string(type), (size_t)json_object_get_string_len(type)};
 }
 
-static void drop_event(struct conn *conn, enum drop drop, struct slice type)
+void dispatch_drop(struct conn *conn, enum drop drop, struct slice type)
 {
     if (mount_drop(conn->mount, drop, type))
         conn_log(conn, LOG_WARN, "event.dropped", LOG_STR("why", drop_name(drop)),
@@ -333,7 +329,7 @@ const struct sluice_handler *dispatch_find(struct conn *conn, struct slice type,
         result = handler_find(conn->generation, type, &handler);
     if (result == HANDLER_FOUND)
         return handler;
-    drop_event(conn, result == HANDLER_NONE ? DROP_NO_HANDLER : DROP_BAD_TYPE, type);
+    dispatch_drop(conn, result == HANDLER_NONE ? DROP_NO_HANDLER : DROP_BAD_TYPE, type);
     return NULL;
 }
 
@@ -342,7 +338,7 @@ static void run_event(struct conn *conn, const struct layer_event *event)
     struct json_object *content = NULL;
 
     if (!msgpack_decode(event->body, event->size, &content)) {
-        drop_event(conn, DROP_BAD_EVENT, (struct slice){0});
+        dispatch_drop(conn, DROP_BAD_EVENT, (struct slice){0});
         return;
     }
     struct slice type = dispatch_type(content);
@@ -354,97 +350,9 @@ static void run_event(struct conn *conn, const struct layer_event *event)
     json_object_put(content);
 }
 
-/* ---- Tasks: the calls of a blocking consumer ------------------------------------------------ */
+/* ---- From the connection -------------------------------------------------------------------- */
 
-enum task_kind { TASK_CONNECT, TASK_MESSAGE, TASK_EVENT, TASK_UPGRADE, TASK_DISCONNECT };
-
-/* One call. Owned by its connection while it waits, by the pool while it runs, and then freed on
- * the loop. */
-struct task {
-    struct job job;           /* first: the pool's handle */
-    struct loop_message done; /* the way back */
-    STAILQ_ENTRY(task) link;
-    struct conn *conn;
-    enum task_kind kind;
-    bool binary;
-    bool done_well;            /* what upgrade gave */
-    struct layer_event *event; /* a reference */
-    size_t size;
-    uint8_t data[]; /* of a message, a zero byte behind it */
-};
-
-static void task_run(struct job *job);
-static void task_done(struct loop *loop, struct loop_message *message);
-
-static struct task *task_new(struct conn *conn, enum task_kind kind, const uint8_t *data,
-                             size_t size)
-{
-    struct task *task = mem_alloc(sizeof *task + size + 1);
-
-    if (task == NULL)
-        return NULL;
-    *task = (struct task){.job = {.run = task_run, .holds = true},
-                          .done = {.run = task_done},
-                          .conn = conn,
-                          .kind = kind,
-                          .size = size};
-    if (size > 0)
-        memcpy(task->data, data, size);
-    task->data[size] = 0;
-    return task;
-}
-
-static void task_free(struct task *task)
-{
-    if (task->event != NULL)
-        layer_event_unref(task->event);
-    mem_free(task);
-}
-
-static struct task *task_take(struct conn *conn)
-{
-    struct task *task = STAILQ_FIRST(&conn->tasks);
-
-    STAILQ_REMOVE_HEAD(&conn->tasks, link);
-    conn->task_events -= task->kind == TASK_EVENT;
-    conn->parted = conn->parted || task->kind == TASK_DISCONNECT;
-    return task;
-}
-
-/* The next task goes to the pool, if none is there. */
-static void task_submit(struct conn *conn)
-{
-    struct task *task = STAILQ_FIRST(&conn->tasks);
-
-    if (conn->busy || conn->stalled || task == NULL)
-        return;
-    if (jobs_submit(conn->worker->server->jobs, &task->job)) {
-        task_take(conn);
-        conn->busy = true;
-        return;
-    }
-    conn->stalled = true;
-    TAILQ_INSERT_TAIL(&conn->worker->stalled, conn, stalled_link);
-}
-
-/* The same, in the code that is to run it; which may have work of its own for the pool first. */
-static void task_start(struct conn *conn)
-{
-    if (conn->busy || conn->stalled)
-        return;
-    if (move_due(conn))
-        move_conn(conn);
-    task_submit(conn);
-}
-
-static void task_add(struct conn *conn, struct task *task)
-{
-    STAILQ_INSERT_TAIL(&conn->tasks, task, link);
-    conn->task_events += task->kind == TASK_EVENT;
-    task_start(conn);
-}
-
-static void task_call(struct task *task)
+void dispatch_task(struct task *task)
 {
     switch (task->kind) {
     case TASK_CONNECT:
@@ -463,126 +371,6 @@ static void task_call(struct task *task)
         run_disconnect(task->conn);
         break;
     }
-}
-
-/* On the pool. */
-static void task_run(struct job *job)
-{
-    struct task *task = (struct task *)job;
-
-    task_call(task);
-    loop_post(task->conn->worker->loop, &task->done);
-}
-
-static void task_done(struct loop *loop, struct loop_message *message)
-{
-    (void)loop;
-    struct task *task = (struct task *)((char *)message - offsetof(struct task, done));
-    struct conn *conn = task->conn;
-    bool upgrade = task->kind == TASK_UPGRADE, done_well = task->done_well;
-    task_free(task);
-    conn->busy = false;
-    if (upgrade)
-        move_upgraded(conn, done_well ? NULL : MOVE_REFUSED);
-    if (atomic_exchange(&conn->starved, false))
-        conn_cut(conn, "no memory");
-    task_start(conn);
-    conn_ready(conn);
-}
-
-/* Takes the event that has waited longest out of the queue; or all, where `all`. */
-static void task_drop_events(struct conn *conn, enum drop drop, bool all)
-{
-    struct task *task, *next;
-
-    for (task = STAILQ_FIRST(&conn->tasks); task != NULL; task = next) {
-        next = STAILQ_NEXT(task, link);
-        if (task->kind != TASK_EVENT)
-            continue;
-        STAILQ_REMOVE(&conn->tasks, task, task, link);
-        conn->task_events--;
-        task_free(task);
-        drop_event(conn, drop, (struct slice){0});
-        if (!all)
-            return;
-    }
-}
-
-/* No more room is waited for: its tasks start, or are gone. */
-static void task_unstall(struct conn *conn)
-{
-    if (conn->stalled)
-        TAILQ_REMOVE(&conn->worker->stalled, conn, stalled_link);
-    conn->stalled = false;
-}
-
-void dispatch_upgrade(struct conn *conn)
-{
-    if (!dispatch_blocking(conn)) {
-        move_upgraded(conn, run_upgrade(conn) ? NULL : MOVE_REFUSED);
-        return;
-    }
-    struct task *task = task_new(conn, TASK_UPGRADE, NULL, 0);
-    if (task == NULL) {
-        move_upgraded(conn, MOVE_NO_MEMORY);
-        return;
-    }
-    STAILQ_INSERT_HEAD(&conn->tasks, task, link);
-    task_submit(conn);
-}
-
-void dispatch_catch_up(struct conn *conn)
-{
-    if (dispatch_blocking(conn))
-        return;
-    task_unstall(conn);
-    while (!STAILQ_EMPTY(&conn->tasks)) {
-        struct task *task = task_take(conn);
-
-        task_call(task);
-        task_free(task);
-        conn_ready(conn);
-    }
-}
-
-bool dispatch_unmet(const struct conn *conn)
-{
-    const struct task *task = STAILQ_FIRST(&conn->tasks);
-
-    return task != NULL && task->kind == TASK_CONNECT;
-}
-
-void dispatch_resume(struct worker *worker)
-{
-    struct conn_list list = TAILQ_HEAD_INITIALIZER(list);
-
-    TAILQ_CONCAT(&list, &worker->stalled, stalled_link);
-    struct conn *conn;
-    while ((conn = TAILQ_FIRST(&list)) != NULL) {
-        TAILQ_REMOVE(&list, conn, stalled_link);
-        conn->stalled = false;
-        task_start(conn);
-    }
-}
-
-/* ---- From the connection -------------------------------------------------------------------- */
-
-bool dispatch_prepare(struct conn *conn, bool blocking)
-{
-    if (!blocking)
-        return true;
-    if (conn->last_task == NULL)
-        conn->last_task = task_new(conn, TASK_DISCONNECT, NULL, 0);
-    /* A callback on the pool can't make the name then, since it stands in the loop's table. */
-    return conn->last_task != NULL && channel_name(conn) != NULL;
-}
-
-void dispatch_discard(struct conn *conn)
-{
-    task_unstall(conn); /* it waited with events that were dropped since */
-    if (conn->last_task != NULL)
-        task_free(conn->last_task);
-    conn->last_task = NULL;
 }
 
 void dispatch_connect(struct conn *conn)
@@ -629,7 +417,7 @@ void dispatch_event(struct conn *conn, struct layer_event *event)
     if (move_due(conn))
         move_conn(conn);
     if (!dispatch_open(conn)) {
-        drop_event(conn, DROP_CLOSED, (struct slice){0});
+        dispatch_drop(conn, DROP_CLOSED, (struct slice){0});
         return;
     }
     if (!dispatch_blocking(conn)) {
@@ -638,18 +426,13 @@ void dispatch_event(struct conn *conn, struct layer_event *event)
     }
     struct task *task = task_new(conn, TASK_EVENT, NULL, 0);
     if (task == NULL) {
-        drop_event(conn, DROP_NO_MEMORY, (struct slice){0});
+        dispatch_drop(conn, DROP_NO_MEMORY, (struct slice){0});
         return;
     }
     if (conn->task_events >= conn_limits(conn)->events)
         task_drop_events(conn, DROP_EVENTS_FULL, false);
     task->event = layer_event_ref(event);
     task_add(conn, task);
-}
-
-void dispatch_drop_events(struct conn *conn)
-{
-    task_drop_events(conn, DROP_CLOSED, true);
 }
 
 /* Whether there is one to call is known when it is its turn: the consumer may be another by then.
@@ -664,7 +447,19 @@ void dispatch_disconnect(struct conn *conn)
         run_disconnect(conn);
         return;
     }
-    struct task *task = conn->last_task;
-    conn->last_task = NULL;
-    task_add(conn, task);
+    task_add_last(conn);
+}
+
+void dispatch_upgrade(struct conn *conn)
+{
+    if (!dispatch_blocking(conn)) {
+        move_upgraded(conn, run_upgrade(conn) ? NULL : MOVE_REFUSED);
+        return;
+    }
+    struct task *task = task_new(conn, TASK_UPGRADE, NULL, 0);
+    if (task == NULL) {
+        move_upgraded(conn, MOVE_NO_MEMORY);
+        return;
+    }
+    task_add_first(conn, task);
 }

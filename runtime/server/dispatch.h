@@ -2,8 +2,8 @@
  * server/dispatch: an event of a connection becomes a call into its consumer.
  *
  * A consumer that may not block runs right here, on the loop. A blocking one runs on the pool: its
- * calls queue up as tasks of the connection, one under way at a time, and while any is left nothing
- * is read from the peer. Either way the thread knows which call it is in, for the API, the
+ * calls queue up as tasks of the connection (server/task), and while any is left nothing is read
+ * from the peer. Either way the thread knows which call it is in, for the API, the
  * watchdog and the log.
  */
 #ifndef SERVER_DISPATCH_H
@@ -14,6 +14,8 @@
 #include "layer/layer.h"
 #include "plugin/handler.h"
 #include "server/conn.h"
+
+struct task;
 
 /* The call into a consumer that this thread is in. On the stack of whoever made it. */
 struct call {
@@ -70,17 +72,13 @@ struct slice dispatch_type(struct json_object *content);
 /* The handler for events of this type in the connection's generation. NULL: there is none, and
  * that was counted and logged. */
 const struct sluice_handler *dispatch_find(struct conn *conn, struct slice type, bool runtime);
+/* An event that does not reach it is counted, and told. */
+void dispatch_drop(struct conn *conn, enum drop drop, struct slice type);
 /* Do events reach it: is it neither closing nor gone. */
 static inline bool dispatch_open(const struct conn *conn)
 {
     return conn->state == CONN_OPEN || conn->state == CONN_CONNECTING;
 }
-
-/* What a connection needs before its first call by a consumer that blocks or not. False: no memory.
- */
-bool dispatch_prepare(struct conn *conn, bool blocking);
-/* And what is left of it after the last one. */
-void dispatch_discard(struct conn *conn);
 
 void dispatch_connect(struct conn *conn);
 /* A text or binary message; `data` is valid during the call only. */
@@ -93,14 +91,12 @@ void dispatch_event(struct conn *conn, struct layer_event *event);
 /* The last call. Later, where callbacks of it are still to end. */
 void dispatch_disconnect(struct conn *conn);
 
-/* Has not even its connect been called? It waits for the pool then. */
-bool dispatch_unmet(const struct conn *conn);
+/* What a task stands for, on the pool; or on the loop, where it came too late for that. */
+void dispatch_task(struct task *task);
+
 /* Calls upgrade of the consumer that the connection has now, for what conn->moving has of another.
  * Its end is told to move_upgraded: before this returns, or from the pool. */
 void dispatch_upgrade(struct conn *conn);
-/* Its consumer may have been a blocking one before, and is none now: what waited for the pool is
- * called here. */
-void dispatch_catch_up(struct conn *conn);
 
 static inline bool dispatch_blocking(const struct conn *conn)
 {
@@ -112,10 +108,5 @@ static inline bool dispatch_idle(const struct conn *conn)
 {
     return !conn->busy && STAILQ_EMPTY(&conn->tasks);
 }
-
-/* The connection is gone: events that waited are dropped, and counted. */
-void dispatch_drop_events(struct conn *conn);
-/* The pool has room again. */
-void dispatch_resume(struct worker *worker);
 
 #endif

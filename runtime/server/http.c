@@ -20,6 +20,7 @@
 #include "server/http_reply.h"
 #include "server/scope.h"
 #include "server/server.h"
+#include "server/task.h"
 #include "wire/extension.h"
 #include "wire/handshake.h"
 #include "wire/uri.h"
@@ -310,7 +311,7 @@ static bool conn_attach(struct conn *conn, struct mount *mount, const struct exc
     conn->generation = generation_ref(mount->generation);
     conn->blocking = consumer->blocking;
     conn->epoch = conn->worker->epoch;
-    return dispatch_prepare(conn, consumer->blocking);
+    return task_prepare(conn, consumer->blocking);
 }
 
 static void serve_upgrade(struct exchange *exchange, struct mount *mount,

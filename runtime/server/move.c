@@ -15,6 +15,7 @@
 #include "server/drain.h"
 #include "server/scope.h"
 #include "server/server.h"
+#include "server/task.h"
 
 enum {
     SLICE_MICROS = 500, /* of a turn, for the sweep */
@@ -137,7 +138,7 @@ static bool has_same_state(const struct generation *a, const struct generation *
 /* Whoever has not met the old code has no state of it. */
 static bool takes_state_along(const struct conn *conn, const struct mount *mount)
 {
-    return has_same_state(conn->generation, mount->generation) && !dispatch_unmet(conn);
+    return has_same_state(conn->generation, mount->generation) && !task_unmet(conn);
 }
 
 static void judge(const struct conn *conn, struct way *way)
@@ -146,7 +147,7 @@ static void judge(const struct conn *conn, struct way *way)
 
     if (next == conn->generation)
         return; /* the mount alone is new */
-    if (dispatch_unmet(conn))
+    if (task_unmet(conn))
         return;
     if (way->mount->config->reload.stay)
         way->why_not = "reload move=off";
@@ -203,7 +204,7 @@ static bool footing_make(struct conn *conn, const struct way *way, struct footin
             ? scope_captured(scope)
             : scope_capture(scope, way->mount->config->pattern, way->captures);
 
-    if (captured == NULL || !dispatch_prepare(conn, consumer->blocking) ||
+    if (captured == NULL || !task_prepare(conn, consumer->blocking) ||
         !conn_rates_prepare(conn, &way->mount->config->limits))
         return false;
     if (!takes_state_along(conn, way->mount))
@@ -321,13 +322,13 @@ void move_upgraded(struct conn *conn, const char *why_not)
         footing_free(&next);
     }
     mem_free(move);
-    dispatch_catch_up(conn);
+    task_catch_up(conn);
 }
 
 static void go(struct conn *conn, struct way *way)
 {
     bool as_it_is =
-        has_same_state(conn->generation, way->mount->generation) || dispatch_unmet(conn);
+        has_same_state(conn->generation, way->mount->generation) || task_unmet(conn);
     struct move *move = as_it_is ? NULL : mem_alloc(sizeof *move);
     struct footing next;
 
@@ -339,7 +340,7 @@ static void go(struct conn *conn, struct way *way)
         go_through_upgrade(conn, &next, move);
     } else {
         go_as_it_is(conn, &next);
-        dispatch_catch_up(conn);
+        task_catch_up(conn);
     }
 }
 

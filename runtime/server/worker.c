@@ -17,6 +17,7 @@
 #include "server/fanout.h"
 #include "server/move.h"
 #include "server/server.h"
+#include "server/task.h"
 
 enum {
     SWEEP_MOST_MS = 1000, /* between two looks at timeouts */
@@ -83,7 +84,7 @@ static void worker_room(struct loop *loop, struct loop_message *message)
     (void)message;
     struct worker *worker = loop_data(loop);
     atomic_flag_clear(&worker->room_posted);
-    dispatch_resume(worker);
+    task_resume(worker);
 }
 
 /* ---- Beginning and end ---------------------------------------------------------------------- */
