@@ -129,7 +129,8 @@ static void conn_queued(struct conn *conn, size_t bytes)
     conn->bytes_out += bytes;
     conn->worker->traffic.total.bytes_out += bytes;
     atomic_store_explicit(&conn->backlog, conn->outbox.size, memory_order_relaxed);
-    conn_ready(conn);
+    if (conn->outbox.size > 0) /* the socket may have taken all of it at once */
+        conn_ready(conn);
 }
 
 static void conn_sent(struct conn *conn, size_t bytes, unsigned frames)
@@ -256,8 +257,12 @@ void conn_send_batch(struct conn *conn, struct batch *batch, size_t offset, size
                                             offset, size, &taken, &memory));
     if (conn->state == CONN_GONE)
         return;
+    if (taken == size && memory) { /* as nearly always */
+        conn_sent(conn, size, frames);
+        return;
+    }
     struct rest rest = {.batch = batch, .at = offset + taken, .end = offset + size};
-    if (taken < size && memory)
+    if (memory)
         memory = rest_judge(&rest, conn);
     if (!memory)
         conn_cut(conn, "no memory");

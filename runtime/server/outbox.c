@@ -276,12 +276,14 @@ enum outbox_result outbox_write_batch(struct outbox *outbox, struct chunk_pool *
                                       struct batch *batch, size_t offset, size_t size,
                                       size_t *taken, bool *memory)
 {
-    enum outbox_result before = outbox_write(outbox, pool, fd);
-
     *taken = 0;
     *memory = true;
-    if (before != OUTBOX_EMPTY)
-        return before;
+    if (outbox->first != NULL) {
+        enum outbox_result before = outbox_write(outbox, pool, fd);
+
+        if (before != OUTBOX_EMPTY)
+            return before;
+    }
     struct iovec iov = {batch->bytes.data + offset, size};
     ssize_t sent = send_some(fd, &iov, 1);
     if (sent < 0)
