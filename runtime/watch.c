@@ -89,8 +89,10 @@ static bool look(struct watch *watch)
 
 static void wait_for(struct watch *watch, uint64_t ms)
 {
-    if (!timer_set(watch->timers, &watch->settle, loop_now(watch->loop) + ms))
-        teller_no_memory(&watch->teller);
+    if (timer_set(watch->timers, &watch->settle, loop_now(watch->loop) + ms))
+        return;
+    watch->settling = false; /* the next change tries again */
+    teller_no_memory(&watch->teller);
 }
 
 /* Something has changed, or may have. */

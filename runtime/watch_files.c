@@ -17,15 +17,14 @@ enum {
     CONTENT_MAX = 8 << 20, /* bytes of a file that are read to tell it from another */
 };
 
-/* What stat says, as far as it says that a file has changed. A link more to it does not. */
+/* What stat says. Of its times it is ctime, which nobody can set back: it changes with all that is
+ * written to the file, and with its mode and owner, for which it may be refused. */
 struct sign {
     bool there;
     dev_t device;
     ino_t inode;
     off_t size;
     struct timespec changed;
-    mode_t mode; /* with its owner: it may be refused for them */
-    uid_t owner;
 };
 
 struct watched_file {
@@ -46,16 +45,14 @@ static struct sign sign_of(const char *path)
                          .device = status.st_dev,
                          .inode = status.st_ino,
                          .size = status.st_size,
-                         .changed = status.st_mtim,
-                         .mode = status.st_mode,
-                         .owner = status.st_uid};
+                         .changed = status.st_ctim};
 }
 
 static bool sign_equal(const struct sign *a, const struct sign *b)
 {
     return a->there == b->there && a->device == b->device && a->inode == b->inode &&
            a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
-           a->changed.tv_nsec == b->changed.tv_nsec && a->mode == b->mode && a->owner == b->owner;
+           a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
 static bool is_changed(const struct watched_file *file)

@@ -255,6 +255,20 @@ START_TEST(object_that_does_not_load_is_refused_until_it_does)
 }
 END_TEST
 
+/* What is refused for its mode is loaded when that has been mended. */
+START_TEST(mode_is_looked_at_too)
+{
+    serve_old();
+    put_plugin_as("reload_new", "other");
+    ck_assert_int_eq(chmod(in_dir("so/other.so"), 0666), 0);
+    must_rename("so/other.so", "so/version.so");
+    wait_lines(1, " version.so changed: refused: 1 error", "");
+    ck_assert_int_eq(chmod(in_dir("so/version.so"), 0644), 0);
+    wait_lines(1, " version.so changed: ", " in ");
+    expect_version("new");
+}
+END_TEST
+
 START_TEST(patience_ends_with_who_leaves_a_file_open)
 {
     serve_old();
@@ -472,6 +486,7 @@ int main(void)
     tcase_add_test(tcase, what_is_not_served_is_not_looked_at);
     tcase_add_test(tcase, same_bytes_are_no_new_code);
     tcase_add_test(tcase, object_that_does_not_load_is_refused_until_it_does);
+    tcase_add_test(tcase, mode_is_looked_at_too);
     tcase_add_test(tcase, patience_ends_with_who_leaves_a_file_open);
 
     tcase = harness_case(suite, "the system");
