@@ -294,6 +294,26 @@ START_TEST(quiet_is_told_when_the_last_one_has_ended)
 }
 END_TEST
 
+START_TEST(what_is_held_takes_no_room_from_the_others)
+{
+    struct job holds[3] = {{.run = count_run, .holds = true}}, free = {.run = count_run};
+    struct gate gate;
+    struct jobs *jobs = new_jobs(1, 2);
+
+    holds[1] = holds[2] = holds[0];
+    hold(jobs);
+    gate_shut(&gate, jobs);
+    ck_assert(jobs_submit(jobs, &holds[0]));
+    ck_assert(jobs_submit(jobs, &holds[1]));
+    ck_assert(!jobs_submit(jobs, &holds[2]));
+    ck_assert(jobs_submit(jobs, &free));
+    sem_post(&gate.open);
+    jobs_let_go(jobs);
+    ck_assert(jobs_free(jobs, 0));
+    ck_assert_int_eq(counted, 3);
+}
+END_TEST
+
 START_TEST(held_pool_that_stops_runs_all)
 {
     struct job holds = {.run = count_run, .holds = true};
@@ -412,6 +432,7 @@ int main(void)
     tcase_add_test(tcase, a_pool_that_stops_runs_what_waits_and_takes_no_more);
     tcase_add_test(tcase, what_holds_does_not_start_while_the_pool_is_held);
     tcase_add_test(tcase, quiet_is_told_when_the_last_one_has_ended);
+    tcase_add_test(tcase, what_is_held_takes_no_room_from_the_others);
     tcase_add_test(tcase, held_pool_that_stops_runs_all);
     tcase_add_test(tcase, order_of_two_kinds);
     tcase_add_test(tcase, patience_ends_and_can_begin_again);

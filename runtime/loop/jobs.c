@@ -17,6 +17,7 @@
 struct queue {
     struct job *first;
     struct job **last; /* the place where the next one goes */
+    unsigned count;
 };
 
 /* Owned by the server. What changes is behind the lock. */
@@ -31,7 +32,6 @@ struct jobs {
     pthread_cond_t ended;       /* the last thread is about to end */
     struct queue holding, free; /* jobs that `hold`, and the others: one queue, by their order */
     uint64_t order;
-    unsigned waiting;
     bool held;
     unsigned running; /* of those that hold */
     void (*quiet)(void *context);
@@ -55,6 +55,7 @@ static void queue_add(struct queue *queue, struct job *job)
     job->next = NULL;
     *queue->last = job;
     queue->last = &job->next;
+    queue->count++;
 }
 
 static struct job *queue_take(struct queue *queue)
@@ -64,6 +65,7 @@ static struct job *queue_take(struct queue *queue)
     queue->first = job->next;
     if (queue->first == NULL)
         queue->last = &queue->first;
+    queue->count--;
     return job;
 }
 
@@ -86,10 +88,7 @@ static struct job *take(struct jobs *jobs)
 
     while ((queue = next_queue(jobs)) == NULL && !jobs->stopping)
         pthread_cond_wait(&jobs->work, &jobs->lock);
-    if (queue == NULL)
-        return NULL;
-    jobs->waiting--;
-    return queue_take(queue);
+    return queue != NULL ? queue_take(queue) : NULL;
 }
 
 /* With the lock held, which is given back meanwhile. */
@@ -204,12 +203,15 @@ struct jobs *jobs_new(unsigned threads, unsigned queue, void (*end)(void))
     return NULL;
 }
 
-/* With the lock held. */
-static bool has_room(struct jobs *jobs)
+/* With the lock held. Those that are held back take no room from the others. */
+static bool has_room(struct jobs *jobs, const struct job *job)
 {
+    bool apart = jobs->held && !job->holds;
+    unsigned waiting = jobs->free.count + (apart ? 0 : jobs->holding.count);
+
     if (jobs->stopping)
         return false;
-    if (jobs->waiting < jobs->room)
+    if (waiting < jobs->room)
         return true;
     jobs->refused = true;
     return false;
@@ -219,12 +221,11 @@ bool jobs_submit(struct jobs *jobs, struct job *job)
 {
     pthread_mutex_lock(&jobs->lock);
 
-    bool taken = has_room(jobs);
+    bool taken = has_room(jobs, job);
 
     if (taken) {
         job->order = ++jobs->order;
         queue_add(job->holds ? &jobs->holding : &jobs->free, job);
-        jobs->waiting++;
         pthread_cond_signal(&jobs->work);
     }
     pthread_mutex_unlock(&jobs->lock);
@@ -243,7 +244,7 @@ unsigned jobs_waiting(struct jobs *jobs)
 {
     pthread_mutex_lock(&jobs->lock);
 
-    unsigned waiting = jobs->waiting;
+    unsigned waiting = jobs->holding.count + jobs->free.count;
 
     pthread_mutex_unlock(&jobs->lock);
     return waiting;
