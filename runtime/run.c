@@ -297,6 +297,8 @@ static bool prepare_server(struct process *process, struct config *config, struc
     if (done) {
         trial_serve();
         supervised_serves(process->stop_ms);
+    } else {
+        trial_drop();
     }
     routing_unref(routing);
     return done;

@@ -26,6 +26,7 @@
 #include "crash.h"
 #include "held.h"
 #include "history.h"
+#include "plugin/snapshot.h"
 #include "child.h"
 #include "tether.h"
 
@@ -45,13 +46,13 @@ struct supervisor {
     int signals; /* signalfd */
     int status;  /* what it ends with; -1: it goes on */
 
-    pid_t server; /* 0: there is none */
-    int end;      /* of the tether to it; -1: there is none */
-    size_t told;  /* sockets that it was given; then it was told all */
-    bool told_all;
-    bool serves;                 /* it said so */
-    bool leaves;                 /* it said so */
-    uint64_t since;              /* ...when it serves */
+    pid_t server;   /* 0: there is none */
+    int end;        /* of the tether to it; -1: there is none */
+    size_t told;    /* so much of what it is to be told at its start (see compose)... */
+    bool told_all;  /* ...which was all */
+    bool serves;    /* it said so */
+    bool leaves;    /* it said so */
+    uint64_t since; /* when it began to serve */
     struct tether_message crash; /* what it said of that; size 0: nothing */
 
     bool served;       /* one of them has */
@@ -291,7 +292,8 @@ static void server_ended(struct supervisor *supervisor, int ended)
     if (supervisor->serves && clock_now() - supervisor->since >= WAIT_MOST_MS)
         supervisor->wait = 0;
     supervisor->from_files = !supervisor->serves && !supervisor->from_files;
-    take_back(supervisor, ended);
+    if (supervisor->serves || WIFSIGNALED(ended))
+        take_back(supervisor, ended);
     start_later(supervisor);
 }
 
@@ -471,6 +473,8 @@ int supervisor_run(const struct cli *cli)
     start_server(&supervisor);
     while (supervisor.status < 0)
         turn(&supervisor);
+    if (!supervisor.leaves && history_newest(&supervisor.history) != NULL)
+        snapshot_clean(history_newest(&supervisor.history)); /* what it could not remove itself */
     held_free(&supervisor.held, !supervisor.leaves);
     history_free(&supervisor.history);
     close(supervisor.signals);

@@ -219,6 +219,7 @@ START_TEST(a_server_that_hangs_is_ended)
     server_wait();
     log_wait(" server.stopped why=\"it did not end by itself\" ");
     ck_assert(is_gone(server_child(1)));
+    ck_assert_uint_eq(cache_files(), 0);
 }
 END_TEST
 

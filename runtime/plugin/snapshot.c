@@ -105,6 +105,11 @@ void snapshot_remove(const char *path)
     copies_remove(path);
 }
 
+void snapshot_clean(const char *path)
+{
+    copies_clean(&(struct copies){.path = (char *)path});
+}
+
 /* ---- Reading -------------------------------------------------------------------------------- */
 
 /* The word, its end made a zero byte; `*rest` goes on behind it. */

@@ -27,6 +27,8 @@ char *snapshot_make(struct plugin_cache *cache, struct slice text,
                     const struct snapshot_entry *entries, unsigned count, int *lock,
                     struct plugin_fault *fault);
 void snapshot_remove(const char *path);
+/* Removes what dead processes left beside it. */
+void snapshot_clean(const char *path);
 
 /* One that was made before. */
 struct snapshot_file {
