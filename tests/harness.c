@@ -282,6 +282,8 @@ static void start_serving(void)
     ck_assert_msg(hear(serving), "the server did not start: %s", log_text());
     server.port = (unsigned)atoi(strstr(server.said, serving) + strlen(serving));
     ck_assert_uint_gt(server.port, 0);
+    if (server.supervised)
+        server_child(1); /* or, if it crashes at once, it may not have got to log that */
 }
 
 void serve(const char *conf)
