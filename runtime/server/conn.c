@@ -370,7 +370,7 @@ static void conn_watch(struct conn *conn)
 
 static void conn_look(struct conn *conn)
 {
-    if (conn->state != CONN_GONE && conn_held_size(conn) > 0 && !conn->greedy && conn_hears(conn)) {
+    if (conn->state != CONN_GONE && conn->held != NULL && !conn->greedy && conn_hears(conn)) {
         conn_take_held(conn);
         conn_account(conn);
     }
@@ -435,7 +435,7 @@ static void conn_event(evutil_socket_t fd, short what, void *context)
     }
     if (what & EV_READ)
         conn_read(conn);
-    if (conn->state == CONN_GONE || conn->reading != conn_wants_bytes(conn))
+    if (!conn->ready && (conn->state == CONN_GONE || conn->reading != conn_wants_bytes(conn)))
         conn_ready(conn);
 }
 

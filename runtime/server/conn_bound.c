@@ -130,17 +130,10 @@ static void shed(struct conn *conn)
     conn_account(conn);
 }
 
-void conn_account(struct conn *conn)
+static __attribute__((noinline)) void account(struct conn *conn, size_t before, size_t now)
 {
     atomic_size_t *held = &conn->worker->server->held;
-    size_t before = conn->accounted, now = 0;
 
-    if (conn->reader.partial != NULL)
-        now += message_held(&conn->reader);
-    if (conn->held != NULL)
-        now += conn->held->bytes.room;
-    if (now == before)
-        return;
     conn->accounted = now;
     if (now < before) {
         atomic_fetch_sub_explicit(held, before - now, memory_order_relaxed);
@@ -150,4 +143,16 @@ void conn_account(struct conn *conn)
     size_t all = atomic_fetch_add_explicit(held, more, memory_order_relaxed) + more;
     if (all > conn->worker->routing->config->server.unfinished)
         shed(conn);
+}
+
+void conn_account(struct conn *conn)
+{
+    size_t before = conn->accounted, now = 0;
+
+    if (conn->reader.partial != NULL)
+        now += message_held(&conn->reader);
+    if (conn->held != NULL)
+        now += conn->held->bytes.room;
+    if (now != before)
+        account(conn, before, now);
 }

@@ -357,13 +357,12 @@ static void conn_heard(struct conn *conn, uint8_t *data, size_t size)
 
 void conn_read(struct conn *conn)
 {
-    bool takes_messages = conn->state != CONN_REQUEST && conn_hears(conn);
     uint8_t *shared = conn->worker->receive, *direct = NULL;
     size_t room = WORKER_RECEIVE_SIZE;
 
     /* An event of its group may have made its consumer busy since bytes were waited for. They are
      * held then, and its end is heard at once. */
-    if (conn->held == NULL && takes_messages)
+    if (conn->reader.partial != NULL && conn->held == NULL && conn_hears(conn))
         direct = message_room(&conn->reader, &room);
     if (direct == NULL && may_have_to_wait(conn))
         room = WAITING_MOST;

@@ -142,16 +142,21 @@ static unsigned outbox_gather(const struct outbox *outbox, struct iovec *iov, un
     return count;
 }
 
-/* One sendmsg; bytes taken, 0 where the socket is full, -1 where the line is cut. MSG_NOSIGNAL: a
- * peer that left is no SIGPIPE. */
-static ssize_t send_some(int fd, struct iovec *iov, unsigned count)
+static __attribute__((noinline)) ssize_t send_many(int fd, struct iovec *iov, unsigned count)
 {
     struct msghdr message = {.msg_iov = iov, .msg_iovlen = count};
 
+    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* One system call; bytes taken, 0 where the socket is full, -1 where the line is cut. MSG_NOSIGNAL:
+ * a peer that left is no SIGPIPE. */
+static ssize_t send_some(int fd, struct iovec *iov, unsigned count)
+{
     for (;;) {
         ssize_t sent = count == 1
                            ? send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
-                           : sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+                           : send_many(fd, iov, count);
 
         if (sent >= 0)
             return sent;
