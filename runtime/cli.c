@@ -19,8 +19,9 @@
 
 static const struct cli_command commands[] = {
     {"run", "[-c FILE] [--watch] [--no-supervise] [--log-format plain|json]",
-     "serves in the foreground; SIGHUP reloads, SIGTERM stops; --watch builds and reloads by "
-     "itself",
+     "serves in the foreground, again after a crash (not with --no-supervise: that is one "
+     "process); "
+     "SIGHUP reloads, SIGTERM stops; --watch builds and reloads by itself",
      "clsw", run_serve},
     {"check", "[-c FILE]", "says everything that a start would refuse, without starting", "c",
      cli_check},
