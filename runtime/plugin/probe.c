@@ -175,10 +175,12 @@ static enum probe_result judge(const struct probe *probe, int step, bool ended, 
 {
     if (step == STEP_PASSED)
         return PROBE_PASSED;
+    if (!ended && atomic_load(&probe->give_up)) {
+        fault_set(fault, "the server stops");
+        return PROBE_REFUSED;
+    }
     if (step == STEP_SAID_NO)
         fault_set(fault, "its check() returned false");
-    else if (!ended && atomic_load(&probe->give_up))
-        fault_set(fault, "the server stops");
     else if (!ended)
         fault_set(fault, "%s does not end within %u ms", what_of(step), probe->deadline_ms);
     else if (WIFSIGNALED(status))
