@@ -4,6 +4,7 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "client.h"
 #include "harness.h"
@@ -188,6 +189,55 @@ START_TEST(who_waits_for_connect_begins_in_new_code)
 }
 END_TEST
 
+/* Was there, after the first such line of the trace, one of the others? */
+static bool trace_has_after(const char *first, const char *other)
+{
+    FILE *file = fopen(in_dir("trace"), "r");
+    bool passed = false, found = false;
+    char line[256];
+
+    ck_assert_ptr_nonnull(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        passed = passed || strcmp(line, first) == 0;
+        found = found || (passed && strcmp(line, other) == 0);
+    }
+    ck_assert(passed);
+    fclose(file);
+    return found;
+}
+
+/* When save was called, nothing more is called in that code: neither what waits for the pool, nor
+ * what is with the pool and has not begun. */
+START_TEST(nothing_is_called_after_save)
+{
+    enum { MANY = 20, NOTES = 40 };
+    struct client clients[MANY];
+
+    put_plugin_as("move_pool_1", "move");
+    serve_with("loops 1\npool threads=1\n", CONF);
+    for (int i = 0; i < MANY; i++)
+        clients[i] = open_counting();
+    put_plugin_as(_i == 0 ? "move_pool_2" : "move_2", "move");
+    for (int n = 0; n < NOTES; n++) {
+        for (int i = 0; i < MANY; i++)
+            client_text(&clients[i], "note");
+        if (n == NOTES / 4)
+            server_signal(SIGHUP);
+    }
+    for (int i = 0; i < MANY; i++) {
+        expect(&clients[i], "count", "3");
+        client_leave(&clients[i]);
+    }
+    log_wait(" reload.done ");
+    ck_assert(!trace_has_after("pool 1 save", "pool 1 note"));
+    ck_assert_uint_eq(trace_count("pool 1 note") + trace_count("pool 2 note") +
+                          trace_count("2 note"),
+                      MANY * NOTES);
+    AWAIT(cache_files() == 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("server, move on the pool");
@@ -198,5 +248,6 @@ int main(void)
     tcase_add_loop_test(tcase, line_is_cut_during_upgrade, 0, 2);
     tcase_add_loop_test(tcase, upgrade_that_does_not_end_is_not_waited_for, 0, 2);
     tcase_add_test(tcase, who_waits_for_connect_begins_in_new_code);
+    tcase_add_loop_test(tcase, nothing_is_called_after_save, 0, 2);
     return harness_run(suite);
 }

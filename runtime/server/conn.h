@@ -98,7 +98,7 @@ struct conn {
     bool disconnected : 1; /* disconnect was called */
     bool told : 1;         /* the server stops: it was its turn to end... */
     bool stopping : 1;     /* ...which is why it ends */
-    bool parted : 1;       /* its last callback has begun */
+    bool parted : 1;       /* its last callback was called, or has begun on the loop */
     bool awaited : 1;      /* worker->moves waits for it */
     bool left : 1;         /* its mount is gone for it, and has counted that */
 

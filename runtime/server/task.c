@@ -46,7 +46,6 @@ static struct task *task_take(struct conn *conn)
 
     STAILQ_REMOVE_HEAD(&conn->tasks, link);
     conn->task_events -= task->kind == TASK_EVENT;
-    conn->parted = conn->parted || task->kind == TASK_DISCONNECT;
     return task;
 }
 
@@ -97,13 +96,27 @@ void task_add_last(struct conn *conn)
     task_add(conn, task);
 }
 
-/* On the pool. */
+/* On the pool. No task runs when a routing is changed, so either all of it is done in the old code
+ * or nothing is. */
 static void task_run(struct job *job)
 {
     struct task *task = (struct task *)job;
 
-    dispatch_task(task);
+    task->put_back = task->kind != TASK_UPGRADE && move_due(task->conn);
+    if (!task->put_back)
+        dispatch_task(task);
     loop_post(task->conn->worker->loop, &task->done);
+}
+
+static void task_ended(struct conn *conn, struct task *task)
+{
+    enum task_kind kind = task->kind;
+    bool done_well = task->done_well;
+
+    task_free(task);
+    if (kind == TASK_UPGRADE)
+        move_upgraded(conn, done_well ? NULL : MOVE_REFUSED);
+    conn->parted = conn->parted || kind == TASK_DISCONNECT;
 }
 
 static void task_done(struct loop *loop, struct loop_message *message)
@@ -111,11 +124,13 @@ static void task_done(struct loop *loop, struct loop_message *message)
     (void)loop;
     struct task *task = (struct task *)((char *)message - offsetof(struct task, done));
     struct conn *conn = task->conn;
-    bool upgrade = task->kind == TASK_UPGRADE, done_well = task->done_well;
-    task_free(task);
     conn->busy = false;
-    if (upgrade)
-        move_upgraded(conn, done_well ? NULL : MOVE_REFUSED);
+    if (task->put_back) {
+        STAILQ_INSERT_HEAD(&conn->tasks, task, link);
+        conn->task_events += task->kind == TASK_EVENT;
+    } else {
+        task_ended(conn, task);
+    }
     if (atomic_exchange(&conn->starved, false))
         conn_cut(conn, "no memory");
     task_start(conn);
@@ -155,6 +170,7 @@ void task_catch_up(struct conn *conn)
     while (!STAILQ_EMPTY(&conn->tasks)) {
         struct task *task = task_take(conn);
 
+        conn->parted = conn->parted || task->kind == TASK_DISCONNECT;
         dispatch_task(task);
         task_free(task);
         conn_ready(conn);

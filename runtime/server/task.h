@@ -3,7 +3,8 @@
  *
  * A connection's tasks wait in its queue, and one at a time is with the pool. So the queue is the
  * loop's to order, and the pool only runs what it is given: what is asked of the loop meanwhile,
- * moving to new code for one, is done between two of them.
+ * moving to new code for one, is done between two of them. A task that a new routing finds with the
+ * pool comes back as it was, so that nothing more is called in old code, whose save was called.
  */
 #ifndef SERVER_TASK_H
 #define SERVER_TASK_H
@@ -24,6 +25,7 @@ struct task {
     enum task_kind kind;
     bool binary;
     bool done_well;            /* what upgrade gave */
+    bool put_back;             /* it was not run */
     struct layer_event *event; /* a reference */
     size_t size;
     uint8_t data[]; /* of a message, a zero byte behind it */

@@ -6,8 +6,8 @@
  * "which" is answered with the version; "count" with how often it was asked; "room" with the path's
  * room as it was when the connection began; "param NAME", "option NAME", "channel", "scope" with
  * what they are. "join G", "say G TEXT" (once for all), "tell G TEXT" (by each), "after MS TEXT",
- * "job TEXT" (which waits at the gate), "wait" (at the gate), "accept CHANNEL", "size N" (so many
- * bytes). "?answer=later": accepted when another one says so.
+ * "job TEXT" (which waits at the gate), "wait" (at the gate), "accept CHANNEL", "note" (in the
+ * trace), "size N" (so many bytes). "?answer=later": accepted when another one says so.
  *
  * Must be seen: whatever is reloaded, a connection counts on, and everything that it had asked for
  * reaches it, in the version that its mount has by then (the trace "1 connect", "1 disconnect 3",
@@ -132,6 +132,8 @@ static void on_command(sluice_conn *ws, const char *word, const char *first, con
         sluice_defer(ws, job, "{text: %s}", first);
     else if (strcmp(word, "accept") == 0)
         sluice_channel_send(first, "{type: 'move.accept'}");
+    else if (strcmp(word, "note") == 0)
+        trace(VERSION " note");
 }
 
 static void on_receive(sluice_conn *ws, const sluice_message *message)
@@ -240,6 +242,12 @@ static bool on_upgrade(sluice_conn *ws, const void *old, size_t size, uint32_t v
 }
 #endif
 
+static struct json_object *on_save(void)
+{
+    trace(VERSION " save");
+    return NULL;
+}
+
 SLUICE_CONSUMER(.connect = on_connect, .receive = on_receive, .disconnect = on_disconnect,
-                .upgrade = on_upgrade, .blocking = BLOCKING, .state_size = sizeof(own_state),
-                .state_version = STATE);
+                .save = on_save, .upgrade = on_upgrade, .blocking = BLOCKING,
+                .state_size = sizeof(own_state), .state_version = STATE);
