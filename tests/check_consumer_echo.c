@@ -1,5 +1,5 @@
 /*
- * echo_test: what echo.c promises. See chat_test.c for how such a test is built and run.
+ * Tests of consumers/echo.c. See check_consumer_chat.c for how such a test is built.
  */
 #include <check.h>
 #include <sluice/testing.h>

@@ -1,14 +1,12 @@
 /*
- * chat_test: what chat.c promises, tried by clients that need no server.
+ * Tests of consumers/chat.c: what it promises, tried by clients that need no server. An example to
+ * begin with: nothing here knows more than the two public headers.
  *
  * A test opens a routing table, lets clients connect, and looks at what they are sent. Each call
- * returns when all that it set off has happened, so nothing here waits. Beside an installed sluice
+ * returns when all that it set off has happened, so nothing here waits. With an installed sluice
+ * it is built by
  *
- *     cc -shared -fPIC $(pkg-config --cflags sluice) -o chat.so chat.c
- *     cc $(pkg-config --cflags --libs sluice-testing check) -o chat_test chat_test.c
- *     ./chat_test
- *
- * do the same, with "consumers ." below.
+ *     cc $(pkg-config --cflags --libs sluice-testing check) -o chat_test check_consumer_chat.c
  */
 #include <check.h>
 #include <sluice/testing.h>
