@@ -327,8 +327,7 @@ void move_upgraded(struct conn *conn, const char *why_not)
 
 static void go(struct conn *conn, struct way *way)
 {
-    bool as_it_is =
-        has_same_state(conn->generation, way->mount->generation) || task_unmet(conn);
+    bool as_it_is = has_same_state(conn->generation, way->mount->generation) || task_unmet(conn);
     struct move *move = as_it_is ? NULL : mem_alloc(sizeof *move);
     struct footing next;
 

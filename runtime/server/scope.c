@@ -194,9 +194,11 @@ void scope_use(struct scope *scope, const struct captured *captured)
 {
     struct captured **place = &scope->captured;
 
-    while (*place != captured)
+    while (*place != NULL && *place != captured)
         place = &(*place)->next;
     struct captured *found = *place;
+    if (found == NULL)
+        return;
     *place = found->next;
     found->next = scope->captured;
     scope->captured = found;
