@@ -533,6 +533,25 @@ START_TEST(many_clients)
 }
 END_TEST
 
+/* Callbacks of several clients at once, in no order; all of them are waited for. */
+START_TEST(pool_of_many_threads)
+{
+    enum { MANY = 40 };
+    sluice_client *clients[MANY];
+
+    open_test("pool threads=4\nconsumers tests/plugins\nws /ws/ tested_blocking.so\n");
+    for (int i = 0; i < MANY; i++)
+        clients[i] = enter("/ws/");
+    for (int i = 0; i < 10; i++)
+        sluice_test_send(clients[i], "all hello");
+    for (int i = 0; i < MANY; i++) {
+        for (int j = 0; j < 10; j++)
+            expect(clients[i], "hello");
+        expect_silence(clients[i]);
+    }
+}
+END_TEST
+
 START_TEST(tests_one_after_the_other)
 {
     for (int i = 0; i < 3; i++) {
@@ -734,6 +753,7 @@ int main(void)
     tcase_add_test(alone, compressed_messages_are_read);
     tcase_add_test(alone, time_passes_in_order);
     tcase_add_test(alone, timeouts_pass_too);
+    tcase_add_test(alone, pool_of_many_threads);
     tcase_add_test(alone, rates_count_in_that_time);
     tcase_add_test(alone, mistakes_are_printed_as_the_server_does);
     tcase_add_loop_test_raise_signal(ends, misuse_ends_the_test, SIGABRT, 0, MISUSES);
