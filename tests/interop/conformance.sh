@@ -53,10 +53,10 @@ ws /ws/versions/ echo.so {
 CONF
 check "the server starts" server_start
 if [ -z "${DEMO_PLAIN-}" ] && [ $# -eq 0 ]; then
-    add "$python" "$top/tests/interop/conform.py" "127.0.0.1:$port" 16.9
+    add "$python" "$top/tests/interop/conformance.py" "127.0.0.1:$port" 16.9
     check "4 GiB that came compressed are never there" peak_below 400000
 fi
-add "$python" "$top/tests/interop/conform.py" "127.0.0.1:$port" "$@"
+add "$python" "$top/tests/interop/conformance.py" "127.0.0.1:$port" "$@"
 check "the server lives" kill -0 "$server"
 check "the server stops" server_stop
 check "no sanitizer complains" no_sanitizer_complains

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""interop/conform: does the server keep to RFC 6455 and RFC 7692, to the byte and to the close code.
+"""interop/conformance: does the server keep to RFC 6455 and RFC 7692, to the byte and to the close code.
 
-    conform.py HOST:PORT [ID...]        only the cases whose id begins so; the last line counts
-    conform.py --numbers                which cases stand for the numbers of Autobahn's list
+    conformance.py HOST:PORT [ID...]        only the cases whose id begins so; the last line counts
+    conformance.py --numbers                which cases stand for the numbers of Autobahn's list
 
 The mounts that it needs are in conformance.sh. Each case is sent whole, in pieces of several sizes,
 and a byte at a time, each in a connection of its own; many connections are open at once. What must
