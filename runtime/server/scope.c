@@ -179,14 +179,14 @@ const struct captured *scope_capture(struct scope *scope, const struct pattern *
     if (made == NULL)
         return NULL;
     captured_fill(made, size, pattern, captures);
-    for (struct captured *known = scope->captured; known != NULL; known = known->next) {
-        if (captured_equal(known, made)) {
+    struct captured **known = &scope->captured;
+    for (; *known != NULL; known = &(*known)->next) {
+        if (captured_equal(*known, made)) {
             mem_free(made);
-            return known;
+            return *known;
         }
     }
-    made->next = scope->captured->next;
-    scope->captured->next = made;
+    *known = made;
     return made;
 }
 
@@ -194,11 +194,9 @@ void scope_use(struct scope *scope, const struct captured *captured)
 {
     struct captured **place = &scope->captured;
 
-    while (*place != NULL && *place != captured)
+    while (*place != captured)
         place = &(*place)->next;
     struct captured *found = *place;
-    if (found == NULL)
-        return;
     *place = found->next;
     found->next = scope->captured;
     scope->captured = found;
