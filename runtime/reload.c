@@ -334,6 +334,25 @@ static void paused(void *context, const struct pause_late *late)
 
 /* ---- Opening -------------------------------------------------------------------------------- */
 
+/* A file that was cut, or that somebody is about to write: nobody means by it that nothing is to be
+ * served any more. */
+static bool is_empty(const struct config *config)
+{
+    struct slice text = {config->source.data, config->source.size};
+
+    while (text.size > 0 && strchr(" \t\r\n", text.data[text.size - 1]) != NULL)
+        text.size--;
+    return text.size == 0;
+}
+
+static void refuse_empty(const struct config *now, const struct config *next, struct diag *diag)
+{
+    if (now->mount_count > 0 && is_empty(next))
+        diag_add(diag, DIAG_ERROR, &next->source, (struct place){0},
+                 "where nothing is to be served any more, let a comment say so",
+                 "the file is empty");
+}
+
 static void open_next(struct reloader *reloader)
 {
     struct diag *diag = &reloader->diag;
@@ -342,6 +361,7 @@ static void open_next(struct reloader *reloader)
 
     if (config == NULL)
         return;
+    refuse_empty(reloader->now->config, config, diag);
     if (diag->errors == 0)
         config_compare(reloader->server->config, config, diag);
     if (reloader->read == NULL)

@@ -2,11 +2,14 @@
  * tests/check_conf: routing.conf as a struct: what a good file means.
  */
 #include <check.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
 #include <json-c/json.h>
 
 #include "base/mem.h"
@@ -336,6 +339,48 @@ START_TEST(a_pipe_is_no_value)
 }
 END_TEST
 
+static void *write_late(void *path)
+{
+    int fd = open(path, O_WRONLY); /* waits for the reader */
+
+    ck_assert_int_ge(fd, 0);
+    usleep(20000);
+    ck_assert_int_eq(write(fd, "ws /a ", 6), 6);
+    usleep(20000);
+    ck_assert_int_eq(write(fd, "a.so\n", 5), 5);
+    close(fd);
+    return NULL;
+}
+
+/* The file itself may be one, but one to which nobody writes is not waited for for ever. */
+START_TEST(a_pipe_is_read_when_somebody_writes)
+{
+    char directory[] = "/tmp/check_conf_XXXXXX", path[100];
+    struct diag diag = {0};
+    struct config *config;
+    pthread_t writer;
+
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/pipe", directory);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    ck_assert_int_eq(pthread_create(&writer, NULL, write_late, path), 0);
+    config = config_load(path, &diag);
+    ck_assert_ptr_nonnull(config);
+    ck_assert_uint_eq(config->mount_count, 1);
+    config_unref(config);
+    pthread_join(writer, NULL);
+
+    ck_assert_ptr_null(config_load(path, &diag));
+    struct text said = {0};
+    diag_print(&diag, &said);
+    ck_assert_ptr_nonnull(strstr(said.data, "cannot read the file: Connection timed out"));
+    text_free(&said);
+    diag_free(&diag);
+    remove(path);
+    remove(directory);
+}
+END_TEST
+
 START_TEST(files_are_loaded_relative_to_themselves)
 {
     char directory[] = "/tmp/check_conf_XXXXXX", path[100], expected[200];
@@ -565,6 +610,7 @@ int main(void)
     tcase_add_test(tests, values_are_read_from_files);
     tcase_add_test(tests, files_of_values_are_known_with_mistakes_too);
     tcase_add_test(tests, a_pipe_is_no_value);
+    tcase_add_test(tests, a_pipe_is_read_when_somebody_writes);
     tcase_add_test(tests, files_are_loaded_relative_to_themselves);
     tcase_add_test(tests, the_first_mount_that_matches_wins);
     tcase_add_test(tests, mounts_are_tried_in_django_s_order);

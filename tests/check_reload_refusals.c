@@ -371,6 +371,20 @@ START_TEST(no_routing_conf)
 }
 END_TEST
 
+START_TEST(empty_routing_conf)
+{
+    begin();
+    put_file("routing.conf", "");
+    server_reload_refused();
+    log_wait("routing.conf:1:1: error: the file is empty");
+    expect_untouched();
+    put_file("routing.conf", "\n \n");
+    server_reload_refused();
+    expect_untouched();
+    end();
+}
+END_TEST
+
 START_TEST(files_that_are_not_there)
 {
     begin();
@@ -465,6 +479,7 @@ int main(void)
     tcase = harness_case(suite, "routing.conf");
     tcase_add_test(tcase, every_mistake_in_routing_conf);
     tcase_add_test(tcase, no_routing_conf);
+    tcase_add_test(tcase, empty_routing_conf);
     tcase_add_test(tcase, files_that_are_not_there);
 
     tcase = harness_case(suite, "callbacks");

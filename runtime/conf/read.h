@@ -13,8 +13,8 @@ enum read_result {
     READ_LARGE,   /* more than `most` bytes */
 };
 
-/* Appends what the file holds. `regular`: never waits, as reading a pipe would. Without memory,
- * out->failed. */
+/* Appends what the file holds. `regular`: never waits, as reading a pipe would; which is waited for
+ * for some seconds at most. Without memory, out->failed. */
 enum read_result read_file(const char *path, size_t most, bool regular, struct text *out);
 
 #endif
