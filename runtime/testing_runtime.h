@@ -51,15 +51,14 @@ void test_close(struct sluice_test *test);
  * clock the one that counts. */
 void test_enter(struct sluice_test *test, const char *function);
 
-/* Turns everything until nothing is left to do. */
+/* ---- In testing_turn: each turns everything until nothing is left to do ---------------------- */
+
 void test_settle(struct sluice_test *test);
-
-/* Moves the clock from deadline to deadline. */
+/* Moves the clock, from deadline to deadline. */
 void test_advance(struct sluice_test *test, uint64_t ms);
-
 /* A connection comes in at `fd`. */
 void test_arrive(struct sluice_test *test, int fd);
-
+/* False: it was refused, and why was printed. */
 bool test_reload(struct sluice_test *test);
 
 #endif
