@@ -41,7 +41,6 @@ struct pause {
     struct timers *timers;
     struct timer deadline, hold_ends;
     enum pause_stage stage;
-    uint64_t ends;
     uint32_t hold_ms; /* of this try */
     void (*told)(void *context, const struct pause_late *late);
     void *context;

@@ -4,7 +4,8 @@
  * whoever makes a new one writes another.
  *
  * Must be seen: whatever becomes of the code meanwhile, the numbers that a connection has sent
- * follow each other here ("a 7 12", else "w"), and each event, timer and job comes once, in order.
+ * follow each other here, from any first one ("a 7 12", else "w"), and each event, timer and job
+ * comes once, in order.
  */
 #include <sluice/sluice.h>
 
@@ -108,7 +109,7 @@ static void on_receive(sluice_conn *ws, const sluice_message *message)
         return;
     }
     number = atoll(message->data);
-    say(ws, number == state->last + 1 ? 'a' : 'w', number);
+    say(ws, number == state->last + 1 || state->last == 0 ? 'a' : 'w', number);
     state->last = number;
     if (number % 8 != 0)
         return;
