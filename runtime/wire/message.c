@@ -201,19 +201,6 @@ static inline enum message_result take_in_place(const struct frame *frame, uint8
     return finish_message(frame->opcode, out, length, message);
 }
 
-/* Nearly every message: short, and whole. Of its header nothing is to be judged but the length.
- * MESSAGE_MORE, and nothing taken: it is another one. */
-static inline enum message_result next_common(const struct message_limits *limits, uint8_t **data,
-                                              size_t *size, struct message *message)
-{
-    struct frame frame;
-
-    if (!frame_parse_common(*data, *size, &frame) || frame.length > limits->message ||
-        frame.length > *size - frame.header_size)
-        return MESSAGE_MORE;
-    return take_in_place(&frame, data, size, message);
-}
-
 /* MESSAGE_MORE, and nothing taken: it has to go in parts. */
 static enum message_result next_in_place(const struct message_reader *reader,
                                          const struct message_limits *limits, uint8_t **data,
@@ -443,17 +430,20 @@ next_of_any_kind(struct message_reader *reader, const struct message_limits *lim
     return result;
 }
 
+/* Nearly every message is short, whole and not compressed: of its header nothing is to be judged
+ * but the length. */
 enum message_result message_next(struct message_reader *reader, const struct message_limits *limits,
                                  uint8_t **data, size_t *size, struct message *message)
 {
-    if (reader->partial == NULL && !reader->closed) {
-        enum message_result result = next_common(limits, data, size, message);
+    struct frame frame;
 
-        reader->closed = result == MESSAGE_FAULT;
-        if (result != MESSAGE_MORE)
-            return result;
-    }
-    return next_of_any_kind(reader, limits, data, size, message);
+    if (reader->partial != NULL || reader->closed || !frame_parse_common(*data, *size, &frame) ||
+        frame.length > limits->message || frame.length > *size - frame.header_size)
+        return next_of_any_kind(reader, limits, data, size, message);
+
+    enum message_result result = take_in_place(&frame, data, size, message);
+    reader->closed = result == MESSAGE_FAULT;
+    return result;
 }
 
 uint8_t *message_room(struct message_reader *reader, size_t *size)
