@@ -38,7 +38,7 @@ struct chunk *chunk_new(struct chunk_pool *pool, size_t size, enum chunk_kind ki
 {
     struct chunk *chunk;
 
-    if (size <= BLOCK_ROOM) {
+    if (size <= BLOCK_ROOM && kind != CHUNK_BEGUN) {
         chunk = block_take(pool);
     } else {
         chunk = mem_alloc(sizeof *chunk + size);

@@ -2,7 +2,9 @@
  * server/chunk: what an outbox is made of: frames of its own, or a part of a batch.
  *
  * A block comes from a pool of the loop's own, so that steady traffic allocates nothing; what fits
- * in no block is allocated; a part of a batch is only pointed at.
+ * in no block is allocated; a part of a batch is only pointed at. What is of no frame is allocated
+ * too, as long as it is: with a block for each, a crowd that shakes hands would leave its blocks
+ * lying between connections that stay.
  */
 #ifndef SERVER_CHUNK_H
 #define SERVER_CHUNK_H
