@@ -477,8 +477,10 @@ static size_t take_head(struct peer *peer, const uint8_t *data, size_t size)
             continue;
         static const char answer[] = "HTTP/1.1 101", accept[] = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
         if (memcmp(peer->head, answer, sizeof answer - 1) != 0 ||
-            memmem(peer->head, peer->head_size, accept, sizeof accept - 1) == NULL)
+            memmem(peer->head, peer->head_size, accept, sizeof accept - 1) == NULL) {
+            fprintf(stderr, "%.*s", (int)peer->head_size, peer->head);
             wrong("an answer that is no handshake");
+        }
         peer_opened(peer);
         return i + 1;
     }
