@@ -143,6 +143,14 @@ static void copy_name(char name[SYMBOL_NAME_SIZE], const char *from, size_t most
     name[size] = '\0';
 }
 
+/* What stands behind a dot, as in "receive.cold" and "receive.part.0", is the compiler's. */
+static void cut_at_dot(char *name)
+{
+    while (*name != '\0' && *name != '.')
+        name++;
+    *name = '\0';
+}
+
 static bool find_in_table(const struct file *file, const ElfW(Shdr) * table,
                           const ElfW(Shdr) * strings, struct symbol *symbol)
 {
@@ -159,6 +167,7 @@ static bool find_in_table(const struct file *file, const ElfW(Shdr) * table,
             continue;
         copy_name(symbol->function, file->data + strings->sh_offset + entry->st_name,
                   strings->sh_size - entry->st_name);
+        cut_at_dot(symbol->function);
         return true;
     }
     return false;

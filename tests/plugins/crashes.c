@@ -43,22 +43,24 @@ SLUICE_HANDLER(crash_event, ws, event)
 
 static void on_receive(sluice_conn *ws, const sluice_message *message)
 {
-    if (strcmp(message->data, "write") == 0)
+    if (strcmp(message->data, "write") == 0) {
         write_to_nowhere();
-    else if (strcmp(message->data, "stack") == 0)
+        zero++;
+    } else if (strcmp(message->data, "stack") == 0) {
         zero += fill_the_stack(NULL, 0);
-    else if (strcmp(message->data, "call") == 0)
+    } else if (strcmp(message->data, "call") == 0) {
         call_nothing();
-    else if (strcmp(message->data, "abort") == 0)
+    } else if (strcmp(message->data, "abort") == 0) {
         abort();
-    else if (strcmp(message->data, "divide") == 0)
+    } else if (strcmp(message->data, "divide") == 0) {
         zero = 100 / zero;
-    else if (strcmp(message->data, "exit") == 0)
+    } else if (strcmp(message->data, "exit") == 0) {
         _exit(3);
-    else if (strcmp(message->data, "event") == 0)
+    } else if (strcmp(message->data, "event") == 0) {
         sluice_channel_send(sluice_channel(ws), "{type: 'crash.event'}");
-    else
+    } else {
         sluice_send(ws, message);
+    }
 }
 
 #ifndef BLOCKING
