@@ -74,7 +74,7 @@ const char *generation_calling(const struct generation **generation);
 
 /* The record, padded with zeros where the object was built for an older minor version. */
 const struct sluice_consumer *generation_consumer(const struct generation *generation);
-uint64_t generation_number(const struct generation *generation);  /* 1, 2, ... of this process */
+uint64_t generation_number(const struct generation *generation); /* 1, 2, ... of this process */
 /* 1, 2, ... of its consumer: one more than the `known` that it was opened beside. */
 unsigned generation_sequence(const struct generation *generation);
 const char *generation_name(const struct generation *generation); /* "chat.so" */
