@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/self.h"
 #include "loop/loop.h"
@@ -38,12 +39,14 @@ enum stage {
     STAGE_PAUSING, /* running callbacks come to an end */
     STAGE_HANDING, /* nothing runs; the loader is in save and load */
     STAGE_MOVING,  /* it is done; live connections move, and sockets are closed */
-    STAGE_LATE,    /* it did not come back from there; that reload is over */
+    STAGE_REAPING, /* that reload is over; the loader is in unload and destructors */
+    STAGE_LATE,    /* it did not come back from a consumer; that reload is over */
 };
 
 /* Owned by the process; the main thread's, but for what the loader is told to use. */
 struct reloader {
     struct server *server;
+    struct plugin_cache *cache; /* outlives the server */
     struct loop *loop;
     struct timers *timers;
     const char *file;
@@ -54,6 +57,8 @@ struct reloader {
     void *context;
     enum stage stage;
     bool stopping;
+
+    bool reap_again; /* something more has become idle while it reaped */
 
     bool again; /* somebody has asked since the one under way began... */
     struct reload_wish *waiting, **waiting_end; /* ...and these want to be told */
@@ -91,13 +96,17 @@ struct plugin_cache *reload_cache(const struct config *config, struct diag *diag
 
 static bool loader_works; /* in this process; the main thread's */
 
-void reload_reap(struct plugin_cache *cache)
+static void reap_all(struct plugin_cache *cache)
 {
-    if (loader_works)
-        return;
     /* A routing that goes may let go of the last reference to its generations. */
     while (routing_reap() > 0 || generation_reap(cache) > 0)
         continue;
+}
+
+void reload_reap(struct plugin_cache *cache)
+{
+    if (!loader_works)
+        reap_all(cache);
 }
 
 /* ---- The loader ----------------------------------------------------------------------------- */
@@ -159,7 +168,6 @@ static void drop(struct reloader *reloader)
     reloader->next = reloader->now = NULL;
     diag_free(&reloader->diag);
     reloader->diag = (struct diag){0};
-    reload_reap(reloader->server->cache);
 }
 
 static void tell(struct reloader *reloader, bool done, const struct diag *diag)
@@ -182,11 +190,56 @@ static void tell(struct reloader *reloader, bool done, const struct diag *diag)
     report_clear(&report);
 }
 
-static void go_on(struct reloader *reloader)
+static void begin_again(struct reloader *reloader)
 {
     reloader->stage = STAGE_IDLE;
     if (reloader->again && !reloader->stopping)
         begin(reloader);
+}
+
+static void reap(struct reloader *reloader)
+{
+    reap_all(reloader->cache);
+}
+
+static void reap_begin(struct reloader *reloader);
+
+static void reaped(struct reloader *reloader)
+{
+    timer_unset(reloader->timers, &reloader->deadline);
+    begin_again(reloader);
+    if (reloader->stage == STAGE_IDLE && reloader->reap_again)
+        reap_begin(reloader);
+}
+
+/* An unload may not come back either, so it is not the main thread that waits for it. */
+static void reap_begin(struct reloader *reloader)
+{
+    reloader->reap_again = false;
+    if (reloader->stopping)
+        return;
+    if (reloader->read != NULL) { /* one thread does it all */
+        reload_reap(reloader->cache);
+        begin_again(reloader);
+        return;
+    }
+    reloader->stage = STAGE_REAPING;
+    timer_set(reloader->timers, &reloader->deadline,
+              clock_now() + reloader->server->routing->config->reload.pause);
+    loader_run(reloader, reap, reaped);
+}
+
+void reloader_reap(struct reloader *reloader)
+{
+    reloader->reap_again = true;
+    if (reloader->stage == STAGE_IDLE)
+        reap_begin(reloader);
+}
+
+static void go_on(struct reloader *reloader)
+{
+    reloader->stage = STAGE_IDLE;
+    reap_begin(reloader);
 }
 
 static void end(struct reloader *reloader, bool done)
@@ -257,12 +310,39 @@ static uint32_t pause_of(const struct reloader *reloader)
     return reloader->now->config->reload.pause;
 }
 
+static void refuse_waiting(struct reloader *reloader, const char *why);
+
+#define NOT_ENDED "the load(), save() or unload() that an earlier reload called has not ended"
+
+static void say_unload_late(struct reloader *reloader)
+{
+    struct text name = {0};
+
+    plugin_cache_going(reloader->cache, &name);
+    log_write(LOG_ERROR, "unload.late", LOG_STR("consumer", name.failed ? "?" : name.data),
+              LOG_STR("why", "its unload() or a destructor does not end"));
+    text_free(&name);
+}
+
+static void reap_late(struct reloader *reloader)
+{
+    say_unload_late(reloader);
+    reloader->stage = STAGE_LATE;
+    if (reloader->again)
+        refuse_waiting(reloader, NOT_ENDED);
+}
+
 /* The loader stays where it is, with what it uses; everybody else goes on. */
 static void too_late(struct loop *loop, struct timer *timer)
 {
     (void)loop;
     struct reloader *reloader =
         (struct reloader *)((char *)timer - offsetof(struct reloader, deadline));
+
+    if (reloader->stage == STAGE_REAPING) {
+        reap_late(reloader);
+        return;
+    }
     const char *consumer = atomic_load(&reloader->handover.consumer);
     const char *callback = atomic_load(&reloader->handover.callback);
     struct source source = {.name = reloader->file};
@@ -434,8 +514,7 @@ void reloader_ask(struct reloader *reloader, struct reload_wish *wish)
     else if (reloader->stage == STAGE_IDLE)
         begin(reloader);
     else if (reloader->stage == STAGE_LATE)
-        refuse_waiting(reloader,
-                       "the load() or save() that an earlier reload called has not ended");
+        refuse_waiting(reloader, NOT_ENDED);
 }
 
 /* ---- Beginning and end ---------------------------------------------------------------------- */
@@ -449,6 +528,7 @@ struct reloader *reloader_new(struct server *server, struct loop *loop, const ch
     if (reloader == NULL)
         return NULL;
     *reloader = (struct reloader){.server = server,
+                                  .cache = server->cache,
                                   .loop = loop,
                                   .file = file,
                                   .ended = ended,
@@ -509,6 +589,7 @@ void reloader_stop(struct reloader *reloader)
         reloader->stage = STAGE_IDLE;
         break;
     case STAGE_IDLE:
+    case STAGE_REAPING:
     case STAGE_LATE:
         break;
     }
@@ -547,6 +628,24 @@ bool reloader_wait(struct reloader *reloader, unsigned patience)
     drop(reloader);
     reloader->stage = STAGE_IDLE;
     return true;
+}
+
+static void *reap_main(void *reloader)
+{
+    reap(reloader);
+    return NULL;
+}
+
+bool reloader_reap_last(struct reloader *reloader, unsigned patience)
+{
+    if (!thread_start(&reloader->thread, "loader", reap_main, reloader)) {
+        reap(reloader);
+        return true;
+    }
+    if (joined(reloader, patience) && generation_count(reloader->cache) == 0)
+        return true; /* and the thread has not been ended from within an unload */
+    say_unload_late(reloader);
+    return false;
 }
 
 void reloader_free(struct reloader *reloader)

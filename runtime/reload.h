@@ -67,17 +67,22 @@ void reloader_read_by(struct reloader *reloader,
 void reloader_ask(struct reloader *reloader, struct reload_wish *wish);
 /* Tests: looks whether all have moved, instead of waiting for the next look. */
 void reloader_look(struct reloader *reloader);
+/* Something is used by nobody any more: it is freed, and its code unmapped, on the loader's thread. */
+void reloader_reap(struct reloader *reloader);
 /* The server stops: what is under way is given up, and refused to all who asked; nothing is begun
  * any more. */
 void reloader_stop(struct reloader *reloader);
-/* After reloader_stop: waits, `patience` ms, for a consumer's load or save to end. False: it does
+/* After reloader_stop: waits, `patience` ms, for a consumer's load, save or unload to end. False: it does
  * not, and what it uses can't be freed. */
 bool reloader_wait(struct reloader *reloader, unsigned patience);
+/* After reloader_wait, and the server is gone: the same, `patience` ms for it. False: an unload or a
+ * destructor does not end. */
+bool reloader_reap_last(struct reloader *reloader, unsigned patience);
 /* After reloader_wait, when the workers' loops and `loop` have been freed. */
 void reloader_free(struct reloader *reloader);
 
-/* Frees what nothing uses any more, and unmaps its code. Main thread, never inside a callback.
- * While a reload opens consumers it does nothing: it is done then when that is over. */
+/* The same on this thread, the main one, for who has no reloader. Never inside a callback; does
+ * nothing while a reload opens consumers. */
 void reload_reap(struct plugin_cache *cache);
 
 /* "3 errors, 1 warning" or "no issues", for the line that closes a list of them. */

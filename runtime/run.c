@@ -35,8 +35,9 @@
 #include "watch.h"
 
 enum {
-    WATCH_MS = 100, /* between two looks at callbacks that hold a loop, and at memory */
-    HURRY_MS = 500, /* SIGINT: what is left to closing handshakes */
+    WATCH_MS = 100,   /* between two looks at callbacks that hold a loop, and at memory */
+    HURRY_MS = 500,   /* SIGINT: what is left to closing handshakes */
+    UNLOAD_MS = 1000, /* and to the last unload and destructors, at the end of all */
 };
 
 /* The process. On the stack of run_serve; the main thread's. */
@@ -97,8 +98,8 @@ static void reap_run(struct loop *loop, struct loop_message *message)
     (void)loop;
     struct process *process = (struct process *)((char *)message - offsetof(struct process, reap));
     atomic_flag_clear(&process->reap_posted);
-    if (process->cache != NULL) /* else the end has reaped already */
-        reload_reap(process->cache);
+    if (process->reloader != NULL && process->cache != NULL) /* else the end reaps, or has */
+        reloader_reap(process->reloader);
 }
 
 /* Any thread. */
@@ -404,7 +405,10 @@ static void clean_up(struct process *process)
         end_server(process);
     watch_free(process->author);
     if (process->cache != NULL) {
-        reload_reap(process->cache);
+        if (process->reloader == NULL)
+            reload_reap(process->cache);
+        else if (!reloader_reap_last(process->reloader, UNLOAD_MS))
+            _exit(CLI_DONE);
         if (process->orphan) /* nobody else is left to remove what was kept */
             plugin_cache_clean(process->cache);
         plugin_cache_close(process->cache);

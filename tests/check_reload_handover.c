@@ -155,6 +155,29 @@ START_TEST(save_that_does_not_end)
 }
 END_TEST
 
+START_TEST(unload_that_does_not_end)
+{
+    struct client live;
+
+    begin("heir_unload_waits", "loops 2\nreload pause=100ms\n");
+    live = client_open("/heir/");
+    put_plugin_as("heir_two", "heir");
+    server_reload();
+    log_wait(" unload.late consumer=heir.so ");
+    client_text(&live, "count");
+    client_expect_text(&live, "two 3"); /* all goes on */
+    put_plugin_as("heir", "heir");
+    server_reload_refused();
+    log_wait("an earlier reload called has not ended");
+    gate_open(1);
+    trace_wait("late unload", 1);
+    AWAIT(cache_files() == 1);
+    server_reload();
+    expect_count("one 3");
+    client_leave(&live);
+}
+END_TEST
+
 /* ---- A stop meanwhile ------------------------------------------------------------------------ */
 
 START_TEST(stop_while_callbacks_are_waited_for)
@@ -206,6 +229,22 @@ START_TEST(stop_while_a_consumer_is_probed)
 }
 END_TEST
 
+/* The last one to go, or one that a reload has replaced. */
+START_TEST(stop_while_a_consumer_is_unloaded)
+{
+    begin("heir_unload_waits", "loops 2\nserver stop=500ms\n");
+    if (_i == 1) {
+        put_plugin_as("heir_two", "heir");
+        server_reload();
+        trace_wait("late waits", 1);
+    }
+    server_stop();
+    trace_wait("late waits", 1);
+    ck_assert_uint_eq(log_count(" why=\"a callback does not end\""), (unsigned)_i);
+    ck_assert_uint_eq(log_count(" unload.late consumer=heir.so "), 1 - (unsigned)_i);
+}
+END_TEST
+
 /* ---- Wishes ---------------------------------------------------------------------------------- */
 
 /* Those that come while one is under way are served by one more. */
@@ -249,11 +288,13 @@ int main(void)
     tcase = harness_case(suite, "what does not come back");
     tcase_add_test(tcase, load_that_does_not_end);
     tcase_add_test(tcase, save_that_does_not_end);
+    tcase_add_test(tcase, unload_that_does_not_end);
 
     tcase = harness_case(suite, "stops");
     tcase_add_test(tcase, stop_while_callbacks_are_waited_for);
     tcase_add_test(tcase, stop_while_a_consumer_is_loaded);
     tcase_add_test(tcase, stop_while_a_consumer_is_probed);
+    tcase_add_loop_test(tcase, stop_while_a_consumer_is_unloaded, 0, 2);
 
     tcase = harness_case(suite, "wishes");
     tcase_add_test(tcase, many_signals_at_once);

@@ -8,7 +8,9 @@
 #include "plugin/consumer.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,6 +38,7 @@ struct plugin_cache {
 
     pthread_mutex_t mutex;
     struct generation_list idle; /* nobody refers to them any more */
+    char going[NAME_MAX + 1];    /* the consumer that was taken from there last */
     void (*wake)(void *context);
     void *wake_context;
 };
@@ -120,6 +123,13 @@ void plugin_cache_probe_by(struct plugin_cache *cache, const char *program, uint
 void plugin_cache_give_up(struct plugin_cache *cache)
 {
     atomic_store(&cache->probe.give_up, true);
+}
+
+void plugin_cache_going(struct plugin_cache *cache, struct text *name)
+{
+    pthread_mutex_lock(&cache->mutex);
+    text_add_str(name, cache->going);
+    pthread_mutex_unlock(&cache->mutex);
 }
 
 void plugin_cache_clean(struct plugin_cache *cache)
@@ -388,8 +398,10 @@ static struct generation *take_idle(struct plugin_cache *cache)
 
     pthread_mutex_lock(&cache->mutex);
     generation = STAILQ_FIRST(&cache->idle);
-    if (generation != NULL)
+    if (generation != NULL) {
         STAILQ_REMOVE_HEAD(&cache->idle, link);
+        snprintf(cache->going, sizeof cache->going, "%s", generation->name);
+    }
     pthread_mutex_unlock(&cache->mutex);
     return generation;
 }

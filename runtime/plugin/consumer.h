@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sluice/sluice.h>
 
+#include "base/text.h"
 #include "plugin/fault.h"
 
 #define DIGEST_SIZE 32 /* of SHA-256 */
@@ -33,6 +34,9 @@ void plugin_cache_probe_by(struct plugin_cache *cache, const char *program, uint
 /* Any thread: a probe that is under way is ended, and what it looks at is refused; all that come,
  * too. */
 void plugin_cache_give_up(struct plugin_cache *cache);
+
+/* Appends the name of the consumer that is being unloaded, or was last. Any thread. */
+void plugin_cache_going(struct plugin_cache *cache, struct text *name);
 
 /* Removes what dead processes have left there meanwhile. */
 void plugin_cache_clean(struct plugin_cache *cache);

@@ -55,6 +55,7 @@ static struct json_object *on_save(void)
 
 static void on_unload(void)
 {
+    wait_in("unload");
     trace(VERSION " unload");
 }
 
