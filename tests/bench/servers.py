@@ -158,7 +158,9 @@ class Nchan(Server):
 
 
 class Channels(Server):
+    """10,000 connections would not open in the minute that they have."""
     slow = True
+    paths = {'echo': '/ws/echo/', 'chat': '/ws/chat/'}
 
     def __init__(self, name, server, layer):
         super().__init__(name)
