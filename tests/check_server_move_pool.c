@@ -54,7 +54,7 @@ START_TEST(blocking_consumers_move)
     quiet = open_counting();
     client_text(&quiet, "join all");
     for (int i = 0; i < 5; i++) {
-        char count[8], said[32];
+        char count[16], said[32];
 
         reload_version(versions[i][0]);
         expect(&client, "which", versions[i][1]);
