@@ -74,7 +74,8 @@ tests_as_the_page_does()
     sh -ex build.sh 2>&1 | tee said
     ! grep -qE 'warning|error' said && ./hall_test || return
     sed -i 's/hall->said = old->said;//' hall-2.c
-    sh -e build.sh && ! ./hall_test
+    # Its words are kept apart, or its failure would be counted as one of ours.
+    sh -e build.sh && ! ./hall_test >broken 2>&1 && grep -q 'Failures: 1' broken
 }
 
 # The one place for all that can be changed in chat.c: the page's line goes where its handler's line is.
