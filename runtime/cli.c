@@ -9,7 +9,7 @@
 
 #include "loop/loop.h"
 #include "plugin/consumer.h"
-#include "reload.h"
+#include "reload/reload.h"
 #include "remote.h"
 #include "run.h"
 #include "server/http.h"

@@ -19,8 +19,8 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "control_path.h"
-#include "show.h"
+#include "control/path.h"
+#include "control/show.h"
 
 enum {
     CONNECT_MS = 5000,      /* until its queue of callers must have had room */

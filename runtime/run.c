@@ -20,19 +20,19 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "control.h"
-#include "crash.h"
+#include "control/control.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
 #include "plugin/consumer.h"
 #include "plugin/snapshot.h"
-#include "reload.h"
+#include "reload/reload.h"
+#include "reload/trial.h"
 #include "server/handover.h"
 #include "server/server.h"
-#include "supervised.h"
-#include "supervisor.h"
-#include "trial.h"
-#include "watch.h"
+#include "supervise/crash.h"
+#include "supervise/supervised.h"
+#include "supervise/supervisor.h"
+#include "watch/watch.h"
 
 enum {
     WATCH_MS = 100,   /* between two looks at callbacks that hold a loop, and at memory */
@@ -466,6 +466,6 @@ int run_serve(const struct cli *cli)
     else if (supervised_is())
         supervised_begin(trial_remember);
     else
-        return supervisor_run(cli);
+        return supervisor_run(cli->words);
     return serve(cli);
 }

@@ -6,7 +6,8 @@
 
 #include "cli.h"
 
-/* What the process ends with: a cli_status, or what the server ended with (see supervisor.h). */
+/* What the process ends with: a cli_status, or what the server ended with (see
+ * supervise/supervisor.h). */
 int run_serve(const struct cli *cli);
 
 #endif

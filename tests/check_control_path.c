@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control_path.h"
+#include "control/path.h"
 #include "suite.h"
 
 #define NOBODY_ELSE 3000000000u /* users from here on are made up */

@@ -28,8 +28,8 @@ START_TEST(names_mount_consumer_callback_and_a_static_function)
     serve("ws /a/<str:name>/ crashes.so\n");
     crash("/a/b/", "write");
     server_wait_killed(SIGSEGV);
-    reported(" crash signal=SIGSEGV address=0x0 ", " mount=/a/<str:name>/ ", " consumer=crashes.so ",
-             " generation=1 ", " callback=receive ", " thread=loop-");
+    reported(" crash signal=SIGSEGV address=0x0 ", " mount=/a/<str:name>/ ",
+             " consumer=crashes.so ", " generation=1 ", " callback=receive ", " thread=loop-");
     reported(" crash.frame number=0 function=write_to_nowhere object=crashes.1.so at=0x");
     reported(" crash.frame number=1 function=on_receive object=crashes.1.so ");
     reported(" function=conn_read ");
@@ -120,9 +120,11 @@ START_TEST(as_json)
     serve("ws /a/ crashes.so\n");
     crash("/a/", "write");
     server_wait_killed(SIGSEGV);
-    ck_assert_uint_eq(log_count("\"level\":\"error\",\"event\":\"crash\",\"signal\":\"SIGSEGV\",\"address\":\"0x0\",",
-                                "\"mount\":\"/a/\",\"consumer\":\"crashes.so\",\"generation\":1,"),
-                      1);
+    ck_assert_uint_eq(
+        log_count(
+            "\"level\":\"error\",\"event\":\"crash\",\"signal\":\"SIGSEGV\",\"address\":\"0x0\",",
+            "\"mount\":\"/a/\",\"consumer\":\"crashes.so\",\"generation\":1,"),
+        1);
     ck_assert_uint_eq(log_count("\"event\":\"crash.frame\",\"number\":0,\"function\":"
                                 "\"write_to_nowhere\",\"object\":\"crashes.1.so\",",
                                 "}\n"),

@@ -12,8 +12,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "history.h"
 #include "suite.h"
+#include "supervise/history.h"
 
 enum { PROBATION = 1000 };
 

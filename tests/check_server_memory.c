@@ -20,11 +20,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/jobs.h"
-#include "reload.h"
+#include "reload/reload.h"
 #include "server/handover.h"
 #include "server/server.h"
-#include "wire/deflate.h"
 #include "suite.h"
+#include "wire/deflate.h"
 
 enum { FUSE_MOST = 500 }; /* more allocations than any of the ways below makes */
 

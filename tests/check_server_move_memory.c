@@ -17,7 +17,7 @@
 #include "api.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "reload.h"
+#include "reload/reload.h"
 #include "server/handover.h"
 #include "server/move.h"
 #include "server/server.h"

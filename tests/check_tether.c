@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "held.h"
 #include "suite.h"
-#include "tether.h"
+#include "supervise/held.h"
+#include "supervise/tether.h"
 
 static int ends[2];
 

@@ -14,11 +14,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "build.h"
 #include "suite.h"
-#include "watch_places.h"
-#include "watch_plan.h"
-#include "watch_tell.h"
+#include "watch/build.h"
+#include "watch/places.h"
+#include "watch/plan.h"
+#include "watch/tell.h"
 
 static char top[] = "/tmp/check-watch-XXXXXX";
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # layers: includes only go down. The order is that of runtime/README.md:
 #
-#     base  <  wire, conf, plugin  <  loop  <  layer  <  server  <  the files of runtime/ itself
+#     base  <  wire, conf, plugin  <  loop  <  layer  <  server  <  supervise  <  reload
+#           <  control, watch  <  the files of runtime/ itself  <  testing
 #
 # A file names what it includes with its room, so the direction shows in the line. Without an argument:
 # first that the check can fail, then the tree of $srcdir. With one: that tree, and nothing else.
@@ -13,12 +14,12 @@ check_tree() (
     # shellcheck disable=SC2016  # the dollars are awk's
     find runtime consumers -name '*.[ch]' | LC_ALL=C sort | xargs awk '
         BEGIN {
-            count = split("base:0 wire:1 conf:1 plugin:1 loop:2 layer:3 server:4", rooms, " ")
+            count = split("base:0 wire:1 conf:1 plugin:1 loop:2 layer:3 server:4 supervise:5 " \
+                "reload:6 control:7 watch:7 runtime:8 testing:9", rooms, " ")
             for (i = 1; i <= count; i++) {
                 split(rooms[i], pair, ":")
                 order[pair[1]] = pair[2]
             }
-            order["runtime"] = 5
         }
         function wrong(what) {
             printf "%s:%d: %s\n", FILENAME, FNR, what
@@ -54,7 +55,7 @@ check_tree() (
                 wrong("only plugin loads shared objects")
             else if (!quoted && room == "wire" && name ~ /^(sys\/socket|netinet\/.*|time|sys\/time)\.h$/)
                 wrong("wire has no sockets and no clock")
-            else if (quoted && first == name && room != "runtime")
+            else if (quoted && first == name && order[room] < order["runtime"])
                 wrong("include \"" name "\" with its room")
             else if (quoted && first != name)
                 check_room(first)
@@ -93,6 +94,9 @@ can_fail() {
         'base includes from loop, which lies above it'
     verdict beside says runtime/wire/a.h '#include "conf/lex.h"' \
         'wire includes from conf, which lies beside it'
+    verdict "beside, above" says runtime/watch/a.c '#include "control/tell.h"' \
+        'watch includes from control, which lies beside it'
+    verdict "top, by name" says runtime/control/a.c '#include "cli.h"' 'include "cli.h" with its room'
     verdict top says runtime/server/a.c '#include "runtime/cli.h"' \
         'server includes from runtime, which lies above it'
     verdict "no room" says runtime/layer/a.c '#include "local.h"' 'include "local.h" with its room'
@@ -110,8 +114,9 @@ can_fail() {
 
     verdict down says runtime/server/a.c '#include "wire/frame.h"' ''
     verdict own says runtime/plugin/a.c '#include "plugin/consumer.h"' ''
-    verdict "top to top" says runtime/cli.c '#include "reload.h"' ''
+    verdict "top to top" says runtime/cli.c '#include "run.h"' ''
     verdict "top to room" says runtime/main.c '#include "server/server.h"' ''
+    verdict "testing to top" says runtime/testing/a.c '#include "api.h"' ''
     verdict system says runtime/loop/a.c '#include <event2/event.h>' ''
     verdict public says consumers/a.c '#include <sluice/sluice.h>' ''
 }

@@ -21,8 +21,8 @@ struct generation {
     enum { LOAD_NOT_CALLED, LOAD_YES, LOAD_NO } load; /* of the thread that loads alone */
     uint64_t number;
     unsigned sequence; /* of its consumer: those before it, and itself */
-    char *name; /* "chat.so" */
-    char *path; /* of the private copy */
+    char *name;        /* "chat.so" */
+    char *path;        /* of the private copy */
     unsigned char digest[DIGEST_SIZE];
     struct object object;
     struct sluice_consumer record;
