@@ -44,7 +44,7 @@ static void advance(uint8_t **data, size_t *size, size_t by)
 
 static bool message_has_begun(const struct message_partial *partial)
 {
-    return partial != NULL && partial->opcode != FRAME_CONTINUATION;
+    return partial->opcode != FRAME_CONTINUATION;
 }
 
 static bool is_idle(const struct message_partial *partial)
@@ -90,7 +90,7 @@ static inline enum message_result judge_frame(const struct message_partial *part
                                               const struct message_limits *limits,
                                               const struct frame *frame, struct message *message)
 {
-    bool begun = message_has_begun(partial);
+    bool begun = partial != NULL && message_has_begun(partial);
     bool compressed = begun ? partial->content.compressed : frame->rsv != 0;
 
     if (!frame->masked)
