@@ -118,12 +118,12 @@ START_TEST(load_that_does_not_end)
 {
     struct client live;
 
-    begin("heir", "loops 2\nreload pause=100ms\n");
+    begin("heir", "loops 2\nreload pause=1s\n");
     live = client_open("/heir/");
     put_plugin_as("heir_load_waits", "heir");
     server_reload_refused();
     trace_wait("late waits", 1);
-    log_wait("routing.conf: error: load() of \"heir.so\" does not end: it had 100 ms");
+    log_wait("routing.conf: error: load() of \"heir.so\" does not end: it had 1000 ms");
     count(&live, 1);
     client_text(&live, "count");
     client_expect_text(&live, "one 4"); /* all goes on */
@@ -144,7 +144,7 @@ END_TEST
 
 START_TEST(save_that_does_not_end)
 {
-    begin("heir_save_waits", "loops 2\nreload pause=100ms\n");
+    begin("heir_save_waits", "loops 2\nreload pause=1s\n");
     put_plugin_as("heir_two", "heir");
     server_reload_refused();
     log_wait("routing.conf: error: save() of \"heir.so\" does not end");
@@ -159,7 +159,7 @@ START_TEST(unload_that_does_not_end)
 {
     struct client live;
 
-    begin("heir_unload_waits", "loops 2\nreload pause=100ms\n");
+    begin("heir_unload_waits", "loops 2\nreload pause=1s\n");
     live = client_open("/heir/");
     put_plugin_as("heir_two", "heir");
     server_reload();

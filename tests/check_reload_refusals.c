@@ -17,7 +17,7 @@
 
 #define MOUNT "ws /version/ version.so\n"
 #define CONF  "reload probe=1m\n" MOUNT
-#define HASTY "reload probe=300ms\n" MOUNT /* for what hangs */
+#define HASTY "reload probe=1s\n" MOUNT /* for what hangs */
 
 static struct client live;
 static unsigned descriptors, mappings, conf_number;
@@ -150,11 +150,11 @@ static const struct {
     {"blocking_broadcast", NULL, "it is blocking, and declares SLUICE_BROADCAST"},
     {"constructor_exits", NULL, "loading it ends the process with status 0"},
     {"constructor_aborts", NULL, "loading it ends the process: Aborted"},
-    {"constructor_hangs", NULL, "loading it does not end within 300 ms"},
+    {"constructor_hangs", NULL, "loading it does not end within 1000 ms"},
     {"check_false", NULL, "its check() returned false"},
     {"check_exits", NULL, "its check() ends the process with status 0"},
     {"check_crashes", NULL, "its check() ends the process"},
-    {"check_hangs", NULL, "its check() does not end within 300 ms"},
+    {"check_hangs", NULL, "its check() does not end within 1000 ms"},
     {"load_false", NULL, "its load() returned false"},
 };
 
@@ -179,7 +179,7 @@ START_TEST(consumer_is_refused)
         put_plugin_as(bad[_i].plugin, "version");
     else
         bad[_i].harm();
-    if (strstr(bad[_i].why, "300 ms") != NULL)
+    if (strstr(bad[_i].why, "1000 ms") != NULL)
         serve_conf(HASTY);
     server_reload_refused();
     log_wait("routing.conf:6:14: error: cannot load \"version.so\": ", bad[_i].why);
@@ -415,7 +415,7 @@ START_TEST(callback_that_holds_its_loop)
     struct client held, clients[SPREAD];
 
     put_plugin_as("reload_old", "version");
-    serve("reload pause=300ms\n" MOUNT "ws /held/ held.so {\n limits callback=1ms\n}\n");
+    serve("reload pause=1s\n" MOUNT "ws /held/ held.so {\n limits callback=1ms\n}\n");
     live = client_open("/version/");
     for (int i = 0; i < SPREAD; i++)
         clients[i] = client_open("/version/");

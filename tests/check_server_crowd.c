@@ -140,7 +140,8 @@ static unsigned long delivered(void)
 
 /* ---- Many groups ---------------------------------------------------------------------------- */
 
-/* A hundred thousand groups, ten members in each; each connection is in a hundred. */
+/* A hundred thousand groups, ten members in each; each connection is in a hundred. Whatever other
+ * groups there are, an event is ten deliveries. */
 START_TEST(very_many_groups_of_ten)
 {
     enum { TEN = 10, CONNS = 10000 / SCALE };
@@ -156,7 +157,8 @@ START_TEST(very_many_groups_of_ten)
     for (unsigned group = 0; group < MANY; group += MANY / 100) {
         send_to(group);
         loop_run(worker.loop);
-        ck_assert(!fanout_turn(&worker)); /* whatever else there is, it is ten deliveries */
+        while (fanout_turn(&worker)) /* on a busy machine the clock ends a turn, too */
+            continue;
         ck_assert_uint_eq(delivered(), TEN);
     }
 }

@@ -3,7 +3,8 @@
  * answered in a time that does not grow with what the loud one has sent.
  *
  * Bounds are wide, for a machine that is busy with something else: without its share a quiet client
- * would wait ten times as long.
+ * would wait ten times as long. Nobody is pinged, since there a test may take longer than a ping
+ * waits.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +57,7 @@ START_TEST(messages_that_take_long)
     size_t size;
     uint8_t *bytes = frames(4000, 0x80 | TEXT, "1000", &size);
 
-    serve_with("loops 1\n", "ws /toil/ toil.so\n");
+    serve_with("loops 1\n", "limits ping=off\nws /toil/ toil.so\n");
     quiet = client_open("/toil/");
     loud = client_open("/toil/");
     client_send(&loud, bytes, size);
@@ -112,7 +113,7 @@ START_TEST(all_come_in_order)
         end += frame_bytes(end, 0x80 | TEXT, text, strlen(text));
         end += frame_bytes(end, 0x80 | TEXT, "100", 3);
     }
-    serve_with("loops 1\n", "ws /toil/ toil.so\n");
+    serve_with("loops 1\n", "limits ping=off\nws /toil/ toil.so\n");
     loud = client_open("/toil/");
     client_send(&loud, bytes, (size_t)(end - bytes));
     for (int i = 0; i < MANY; i++) {
@@ -136,6 +137,7 @@ START_TEST(many_wait_in_little_memory)
     memset(payload, 'a', sizeof payload - 1);
     uint8_t *bytes = frames(MESSAGES, 0x80 | TEXT, payload, &size);
     serve_with("loops 1\nserver unfinished=1m\n",
+               "limits ping=off\n"
                "ws /toil/ toil.so\nws /echo/ function_of_api.so {\n compress min=1g\n}\n");
     toiler = client_open("/toil/");
     for (int i = 0; i < MANY; i++)
@@ -158,7 +160,7 @@ START_TEST(turns_that_end_with_the_bytes)
 {
     struct client client;
 
-    serve_with("loops 1\n", "ws /echo/ function_of_api.so\n");
+    serve_with("loops 1\n", "limits ping=off\nws /echo/ function_of_api.so\n");
     client = client_open("/echo/");
     for (unsigned many = 1; many <= 520; many++) {
         size_t size;
@@ -181,7 +183,7 @@ START_TEST(empty_fragments)
     size_t size;
     uint8_t *bytes = frames(MANY, CONTINUATION, "", &size);
 
-    serve_with("loops 1\n", "limits fragments=1m\nws /echo/ function_of_api.so\n");
+    serve_with("loops 1\n", "limits fragments=1m ping=off\nws /echo/ function_of_api.so\n");
     quiet = client_open("/echo/");
     loud = client_open("/echo/");
     client_frame(&loud, TEXT, "a", 1);
@@ -201,7 +203,7 @@ START_TEST(fragments_among_pings)
     struct client loud;
     uint8_t bytes[200], *end;
 
-    serve_with("loops 1\n", "limits fragments=1m\nws /echo/ function_of_api.so\n");
+    serve_with("loops 1\n", "limits fragments=1m ping=off\nws /echo/ function_of_api.so\n");
     loud = client_open("/echo/");
     client_frame(&loud, TEXT, "", 0);
     for (int i = 0; i < 20000; i++) {
@@ -232,7 +234,8 @@ START_TEST(requests_sent_at_once)
     for (int i = 0; i < MANY; i++)
         end = stpcpy(end, one);
     put_file("page.html", "page");
-    serve_with("loops 1\n", "ws /echo/ function_of_api.so\nhttp /page file=page.html\n");
+    serve_with("loops 1\n",
+               "limits ping=off\nws /echo/ function_of_api.so\nhttp /page file=page.html\n");
     quiet = client_open("/echo/");
     loud = client_dial();
     client_say(&loud, all);
