@@ -87,7 +87,9 @@ install_has_its_files() {
     for file in bin/sluice include/sluice/sluice.h include/sluice/testing.h \
         lib/pkgconfig/sluice.pc lib/pkgconfig/sluice-testing.pc lib/libsluice-testing.a lib/sluice/echo.so \
         lib/sluice/chat.so share/sluice/routing.conf share/sluice/pages/chat.html lib/sluice/ticker.so share/doc/sluice/LICENSE \
-        share/doc/sluice/docs/limits.md; do
+        share/doc/sluice/docs/limits.md share/man/man1/sluice.1 share/man/man5/routing.conf.5 \
+        share/man/man7/sluice-consumer.7 share/bash-completion/completions/sluice \
+        lib/systemd/system/sluice.service; do
         [[ -f $tmp/usr/$file ]] || {
             echo "$file is not there"
             return 1
@@ -103,6 +105,13 @@ destdir_has_the_same() {
 # The installed table stands beside its pages, and says where its consumers are.
 installed_table_is_good() {
     "$tmp/usr/bin/sluice" check -c "$tmp/usr/share/sluice/routing.conf"
+}
+
+# What is installed names what is installed.
+unit_names_the_program() {
+    local unit=$tmp/usr/lib/systemd/system/sluice.service
+    grep -Fx "ExecStart=$tmp/usr/bin/sluice run -c $tmp/usr/etc/sluice/routing.conf" "$unit" &&
+        grep -Fx "ExecReload=$tmp/usr/bin/sluice reload -c $tmp/usr/etc/sluice/routing.conf" "$unit"
 }
 
 says_its_version() {
@@ -214,6 +223,7 @@ verdict "the program is hardened" is_hardened
 need "make install puts all in place" install_has_its_files
 verdict "DESTDIR puts the same elsewhere" destdir_has_the_same
 verdict "the installed table is good" installed_table_is_good
+verdict "the unit names the installed program" unit_names_the_program
 verdict "--version" says_its_version
 verdict "the example of testing.h" header_example_runs ""
 verdict "the example of testing.h, of a staged tree" header_example_runs "$tmp/staged"
