@@ -22,8 +22,10 @@
  *             connection it does nothing.  A connection that cannot keep up, or
  *             for which memory runs out, is closed, and disconnect is called.
  *   Strings   Every string the runtime hands out belongs to the runtime and
- *             stays valid until disconnect returns, or, for a message or an
- *             event, until the callback returns.  Strings passed in are copied.
+ *             stays valid until disconnect returns, over any number of reloads;
+ *             or until the callback returns, for a message, for an event, and
+ *             for what sluice_option gives: options are the mount's, and a
+ *             reload may give it others.  Strings passed in are copied.
  *   Blocking  A callback must not block: it holds up every connection of its
  *             thread.  Slow work goes to sluice_defer.
  */
@@ -318,26 +320,30 @@ void sluice_log(const sluice_conn *ws, enum sluice_level level, const char *form
 /* ---- Hot reload ---------------------------------------------------------- */
 
 /*
- * On SIGHUP the runtime reads routing.conf and loads each changed .so as a new
- * generation, beside the old one.  Nothing of the new one runs for a client
- * before all of this has succeeded:
+ * When told to (SIGHUP, `sluice reload`, a file saved under `run --watch`) the
+ * runtime reads routing.conf and loads each changed .so as a new generation,
+ * beside the old one.  Nothing of the new one runs for a client before 1 and 2
+ * have succeeded for all that has changed; else nothing changes:
  *
  *   1. check(), in a process of its own with a deadline: false, a crash or a
  *      hang keeps the old generation, as does any failure to load.
  *   2. All loops and pool threads pause between two callbacks.
- *      saved = old save();  new load(saved).  load is also called at start, with
- *      NULL.  save must leave the old generation able to go on: where anything
- *      fails, it does, and a new generation that was loaded is unloaded again.
+ *      saved = old save();  new load(saved); false refuses the reload.  load is
+ *      also called at start, with NULL.  save must leave the old generation
+ *      able to go on: where anything fails, it does, and a new generation that
+ *      was loaded is unloaded again.
  *   3. New connections go to the new generation.
- *   4. Each live connection moves over between two of its callbacks, on its own
- *      thread:
+ *   4. Each live connection whose path still leads to this consumer moves over
+ *      between two of its callbacks, on its own thread, or the pool's where the
+ *      consumer is blocking:
  *        same state_size and state_version   its state moves as it is;
  *        otherwise, with upgrade             the new state (zeroed) is
  *                                            sluice_state(ws), filled from
  *                                            old_state; it may read the scope,
  *                                            not send; false: as below;
  *        otherwise                           it stays with the old code until
- *                                            it closes.
+ *                                            it closes, or `reload drain` and
+ *                                            `keep` close it, with 1012.
  *      Groups, timers and pending events hold handler names, not addresses:
  *      they move along, and find the new handlers.  A job in flight keeps its
  *      own generation until it returns.
@@ -347,8 +353,10 @@ void sluice_log(const sluice_conn *ws, enum sluice_level level, const char *form
  * check, load, save and unload are called by one thread at a time and see no
  * connection.  Running jobs are not waited for: save may run beside one.
  *
- * State that moves must not point into the old object: no string literals, no
- * function addresses, no statics.
+ * State that moves must not point into the old object (no string literals, no
+ * function addresses, no statics), nor to what sluice_option gave.  Where the
+ * server crashes within `reload probation`, it is started again with the code
+ * that served before.
  */
 
 /* The major number changes when an old .so can no longer run, the minor one when

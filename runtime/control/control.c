@@ -1,5 +1,6 @@
 /*
- * control: the Unix socket at which a running server is asked how it is, and told to reload.
+ * control/control: the Unix socket at which a running server is asked how it is, and told to
+ * reload.
  *
  * It shares a loop with nothing but signals and timers, yet must never hold it: nothing here waits.
  * Callers are few at a time, each has little room and little time; those beyond that wait in the

@@ -1,5 +1,6 @@
 /*
- * control: the Unix socket at which a running server is asked how it is, and told to reload.
+ * control/control: the Unix socket at which a running server is asked how it is, and told to
+ * reload.
  *
  * One connection, one question: a line of JSON, at most CONTROL_REQUEST_MAX bytes with its newline.
  *

@@ -1,5 +1,5 @@
 /*
- * door: the name of a control socket in the file system: taken, given back, and taken over
+ * control/door: the name of a control socket in the file system: taken, given back, and taken over
  * from the dead.
  */
 #ifndef CONTROL_DOOR_H

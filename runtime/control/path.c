@@ -1,5 +1,5 @@
 /*
- * path: where the control socket of a routing.conf is.
+ * control/path: where the control socket of a routing.conf is.
  *
  * /tmp is everybody's: somebody may have made the directory there before us, or a link in its
  * place. So a directory counts only if it is one, if its owner is who it should be, and if nobody

@@ -1,5 +1,5 @@
 /*
- * path: where the control socket of a routing.conf is.
+ * control/path: where the control socket of a routing.conf is.
  *
  * Whoever asks for a server knows its routing.conf, so the socket's name is made of that: of the
  * path as it was given (a name like /srv/current/routing.conf may lead elsewhere by the time of the

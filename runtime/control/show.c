@@ -1,5 +1,5 @@
 /*
- * show: what a server has told of itself (see control/tell), for people.
+ * control/show: what a server has told of itself (see control/tell), for people.
  *
  * The server may be older or newer than this program: what it does not tell is 0 here, and what is
  * not known here is left out.

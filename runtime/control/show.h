@@ -1,5 +1,5 @@
 /*
- * show: what a server has told of itself (see control/tell), for people.
+ * control/show: what a server has told of itself (see control/tell), for people.
  */
 #ifndef CONTROL_SHOW_H
 #define CONTROL_SHOW_H

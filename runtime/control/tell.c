@@ -1,5 +1,5 @@
 /*
- * tell: what a server tells of itself, as JSON: how it is, and what a reload has done.
+ * control/tell: what a server tells of itself, as JSON: how it is, and what a reload has done.
  *
  * Where memory runs out the text is marked as failed, and all that comes later is nothing.
  */

@@ -1,5 +1,5 @@
 /*
- * tell: what a server tells of itself, as JSON: how it is, and what a reload has done.
+ * control/tell: what a server tells of itself, as JSON: how it is, and what a reload has done.
  *
  * docs/status.md says what each key means. Programs read this: a key may be added, and none goes or
  * changes its meaning.

@@ -1,6 +1,6 @@
 /*
- * reload: from routing.conf to something that serves, and from a changed one to the next: all of
- * it, or nothing.
+ * reload/reload: from routing.conf to something that serves, and from a changed one to the next:
+ * all of it, or nothing.
  *
  * Everything that can fail comes before the one step that changes what is served. What may take its
  * time (reading files, probing and opening consumers, their save and load) is done by a thread that

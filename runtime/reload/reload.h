@@ -1,6 +1,6 @@
 /*
- * reload: from routing.conf to something that serves, and from a changed one to the next: all of
- * it, or nothing.
+ * reload/reload: from routing.conf to something that serves, and from a changed one to the next:
+ * all of it, or nothing.
  *
  * Whoever wants a reload (a signal, the control socket, a watched file) asks the reloader, and is
  * told what came of it when the last live connection has moved. One is under way at a time; those

@@ -1,5 +1,5 @@
 /*
- * report: what became of a reload, mount by mount, and in words.
+ * reload/report: what became of a reload, mount by mount, and in words.
  *
  * A mount is the same one as before if it has the same pattern: that is how people know it.
  */

@@ -1,5 +1,5 @@
 /*
- * report: what became of a reload, mount by mount, and in words.
+ * reload/report: what became of a reload, mount by mount, and in words.
  */
 #ifndef RELOAD_REPORT_H
 #define RELOAD_REPORT_H

@@ -1,5 +1,5 @@
 /*
- * trial: what is about to be served is tried.
+ * reload/trial: what is about to be served is tried.
  */
 #include "reload/trial.h"
 

@@ -1,6 +1,6 @@
 /*
- * trial: what is about to be served is tried: the supervisor gets a snapshot of it, and goes back
- * to the one before if the server crashes within `reload probation`.
+ * reload/trial: what is about to be served is tried: the supervisor gets a snapshot of it, and goes
+ * back to the one before if the server crashes within `reload probation`.
  *
  * What was taken back so is refused from then on, for as long as the supervisor lives: the bytes of
  * the consumer that crashed; where it is not known which did, all that was new together; where only

@@ -1,5 +1,5 @@
 /*
- * child: the supervisor's child: this program, executed anew, with its end of the tether.
+ * supervise/child: the supervisor's child: this program, executed anew, with its end of the tether.
  */
 #ifndef SUPERVISE_CHILD_H
 #define SUPERVISE_CHILD_H

@@ -1,5 +1,5 @@
 /*
- * crash: a process that dies of its own fault says where, and then dies of it.
+ * supervise/crash: a process that dies of its own fault says where, and then dies of it.
  *
  * The handler may be called in any state: with a lock held, with the heap in pieces, with a stack
  * that is full. So it runs on a stack of its own, and does nothing but system calls and sums. What

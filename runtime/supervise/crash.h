@@ -1,5 +1,5 @@
 /*
- * crash: a process that dies of its own fault says where, and then dies of it.
+ * supervise/crash: a process that dies of its own fault says where, and then dies of it.
  *
  * Whatever thread crashes, the log gets a line with the signal, and with the mount, the consumer
  * and the callback that the thread was in; then a line for each frame of the stack. Nothing is

@@ -1,5 +1,5 @@
 /*
- * held: listening sockets that outlive the server that made them.
+ * supervise/held: listening sockets that outlive the server that made them.
  */
 #include "supervise/held.h"
 

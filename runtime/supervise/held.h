@@ -1,5 +1,5 @@
 /*
- * held: listening sockets that outlive the server that made them.
+ * supervise/held: listening sockets that outlive the server that made them.
  */
 #ifndef SUPERVISE_HELD_H
 #define SUPERVISE_HELD_H

@@ -1,5 +1,5 @@
 /*
- * history: what a supervisor's servers have served, as snapshots.
+ * supervise/history: what a supervisor's servers have served, as snapshots.
  */
 #include "supervise/history.h"
 

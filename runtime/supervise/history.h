@@ -1,6 +1,6 @@
 /*
- * history: what a supervisor's servers have served, as snapshots: the last good, what is on
- * probation, and what was bad.
+ * supervise/history: what a supervisor's servers have served, as snapshots: the last good, what is
+ * on probation, and what was bad.
  *
  * A state begins as a candidate: a server is about to serve it. Once it does, it is on probation,
  * and when that is over it is good, and all older ones go. When a server crashes that was about to

@@ -1,6 +1,6 @@
 /*
- * supervised: the server's end of the tether: what it says to its supervisor, and what it has from
- * it.
+ * supervise/supervised: the server's end of the tether: what it says to its supervisor, and what it
+ * has from it.
  *
  * All that the supervisor has to say it says at the start, and it is read before anything else is
  * done; afterwards the server only speaks, and listens for the end.

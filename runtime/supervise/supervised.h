@@ -1,6 +1,6 @@
 /*
- * supervised: the server's end of the tether: what it says to its supervisor, and what it has from
- * it.
+ * supervise/supervised: the server's end of the tether: what it says to its supervisor, and what it
+ * has from it.
  *
  * Where there is no supervisor, each of these does nothing. Main thread, but for what says
  * otherwise.

@@ -1,6 +1,6 @@
 /*
- * supervisor: `sluice run`: a small process that has the server for its child, and starts it again
- * when it dies.
+ * supervise/supervisor: `sluice run`: a small process that has the server for its child, and starts
+ * it again when it dies.
  *
  * It reads no routing.conf, runs nobody's code and has one thread, so that nothing can happen to
  * it. It has the listening sockets too: who connects while there is no server waits for the next

@@ -1,6 +1,6 @@
 /*
- * supervisor: `sluice run`: a small process that has the server for its child, and starts it again
- * when it dies.
+ * supervise/supervisor: `sluice run`: a small process that has the server for its child, and starts
+ * it again when it dies.
  */
 #ifndef SUPERVISE_SUPERVISOR_H
 #define SUPERVISE_SUPERVISOR_H

@@ -1,5 +1,5 @@
 /*
- * tether: what the supervisor and its server say to each other.
+ * supervise/tether: what the supervisor and its server say to each other.
  */
 #include "supervise/tether.h"
 

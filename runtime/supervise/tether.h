@@ -1,5 +1,5 @@
 /*
- * tether: what the supervisor and its server say to each other.
+ * supervise/tether: what the supervisor and its server say to each other.
  *
  * A pair of Unix sockets that keeps messages apart. Each end also learns from it, without asking
  * anybody, that the other one is gone. A message has one text, a number, and may carry a

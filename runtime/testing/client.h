@@ -1,5 +1,5 @@
 /*
- * client: the far end of one connection of a test: it says what a browser would say, and
+ * testing/client: the far end of one connection of a test: it says what a browser would say, and
  * keeps what it hears.
  *
  * It sees the server through a line and nothing else, as any client does. It answers pings and

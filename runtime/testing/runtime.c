@@ -1,5 +1,5 @@
 /*
- * runtime: a server that a test turns by hand.
+ * testing/runtime: a server that a test turns by hand.
  *
  * It is opened as `sluice run` opens one, but for what a test has no use for: it listens nowhere,
  * probes nothing, and its loop has no thread.

@@ -1,5 +1,5 @@
 /*
- * runtime: a server that a test turns by hand.
+ * testing/runtime: a server that a test turns by hand.
  *
  * It is the server that `sluice run` has, with two differences. No thread runs its loop: the
  * test's own thread turns it, and the far end of each connection, until nothing is left to do. And

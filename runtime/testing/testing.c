@@ -1,6 +1,6 @@
 /*
- * testing: the functions of testing.h. Each says which call is under way, does its part, and lets
- * everything that it set off happen.
+ * testing/testing: the functions of testing.h. Each says which call is under way, does its part,
+ * and lets everything that it set off happen.
  */
 #pragma GCC visibility push(default) /* all else is hidden, and stays in the library */
 #include <sluice/testing.h>

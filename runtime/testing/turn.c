@@ -1,5 +1,5 @@
 /*
- * turn: everything is turned until nothing is left to do.
+ * testing/turn: everything is turned until nothing is left to do.
  *
  * All that happens is on the test's thread or on the pool. So there is nothing left to do when a
  * turn of the loops and a look at each far end moved nothing, no line has bytes for the server, and

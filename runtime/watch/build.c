@@ -1,5 +1,5 @@
 /*
- * build: a command that makes consumers of sources, as somebody at the terminal would run it.
+ * watch/build: a command that makes consumers of sources, as somebody at the terminal would run it.
  */
 #include "watch/build.h"
 

@@ -1,5 +1,5 @@
 /*
- * build: a command that makes consumers of sources, as somebody at the terminal would run it.
+ * watch/build: a command that makes consumers of sources, as somebody at the terminal would run it.
  *
  * It runs in a process group of its own, so that all it has started ends with it. What it says goes
  * where the server's own messages go, as it comes; where those are JSON, each line is wrapped.

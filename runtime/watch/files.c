@@ -1,5 +1,5 @@
 /*
- * files: a set of files, and which of them differ from what they were.
+ * watch/files: a set of files, and which of them differ from what they were.
  */
 #include "watch/files.h"
 

@@ -1,5 +1,5 @@
 /*
- * files: a set of files, and which of them differ from what they were.
+ * watch/files: a set of files, and which of them differ from what they were.
  *
  * Each is known by what stat says, and is remembered twice: as it was when it was last looked at,
  * which tells whether it stands still, and as it was when somebody last acted on it, which tells

@@ -1,5 +1,5 @@
 /*
- * places: is anything about to change on the way to a file?
+ * watch/places: is anything about to change on the way to a file?
  */
 #include "watch/places.h"
 

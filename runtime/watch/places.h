@@ -1,5 +1,5 @@
 /*
- * places: is anything about to change on the way to a file?
+ * watch/places: is anything about to change on the way to a file?
  *
  * What is watched are directories, never files: a file that is renamed over, removed and made
  * again, or reached through another symbolic link is another file, and its directory tells of all

@@ -1,5 +1,5 @@
 /*
- * plan: the files that matter: what a reload would read, and the sources of what it loads.
+ * watch/plan: the files that matter: what a reload would read, and the sources of what it loads.
  */
 #include "watch/plan.h"
 

@@ -1,5 +1,5 @@
 /*
- * plan: the files that matter: what a reload would read, and the sources of what it loads.
+ * watch/plan: the files that matter: what a reload would read, and the sources of what it loads.
  *
  * They are what routing.conf says now, even where it has mistakes in it and something older serves:
  * a file that is missing today is looked for until it comes.

@@ -1,5 +1,5 @@
 /*
- * tell: what --watch shows: one line for each thing that happened.
+ * watch/tell: what --watch shows: one line for each thing that happened.
  */
 #include "watch/tell.h"
 

@@ -1,5 +1,5 @@
 /*
- * tell: what --watch shows: one line for each thing that happened.
+ * watch/tell: what --watch shows: one line for each thing that happened.
  *
  *     18:26:04 chat.so changed: 12 connections moved in 3 ms
  *

@@ -1,5 +1,5 @@
 /*
- * watch: `sluice run --watch`: what its author changes is built, and loaded, as soon as it is
+ * watch/watch: `sluice run --watch`: what its author changes is built, and loaded, as soon as it is
  * saved.
  *
  * Editors and linkers write in steps, so a change is waited out: until nothing has happened for a

@@ -1,5 +1,5 @@
 /*
- * watch: `sluice run --watch`: what its author changes is built, and loaded, as soon as it is
+ * watch/watch: `sluice run --watch`: what its author changes is built, and loaded, as soon as it is
  * saved.
  */
 #ifndef WATCH_WATCH_H
