@@ -56,6 +56,7 @@ serve()
     place=$1
     shift
     [ $# -gt 0 ] || set -- "$SLUICE" run --no-supervise
+    : >"$work/$place.out" # what an earlier one said there is not this one's
     (cd "$work/$place" && exec "$@") >"$work/$place.out" 2>"$work/$place.err" &
     pid=$!
     served="$served $pid"
