@@ -63,10 +63,9 @@ START_TEST(messages_that_take_long)
     client_send(&loud, bytes, size);
     client_text(&loud, "done");
     uint64_t wait = median_wait(&quiet);
-    ck_assert_uint_eq(client_pending(&loud), 0); /* else nothing was measured */
+    ck_assert_uint_eq(client_pending(&loud), 0); /* or nothing was measured */
     ck_assert_uint_lt(wait, MEDIAN_MOST);
-    client_expect_text(&loud, "done");
-    client_leave(&loud);
+    client_hang_up(&loud); /* who would be at it for long, on a busy machine */
     client_leave(&quiet);
     free(bytes);
 }
