@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/self.h"
 #include "control/control.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
@@ -203,17 +203,6 @@ static void watch_run(struct loop *loop, struct timer *timer)
     server_watch(process->server);
     mem_trim();
     timer_set(process->timers, timer, loop_now(loop) + WATCH_MS);
-}
-
-/* As many descriptors as the system lets this process have. */
-static void raise_file_limit(void)
-{
-    struct rlimit files;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-        return;
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
 }
 
 static bool add_signals(struct process *process)
@@ -435,7 +424,7 @@ static enum cli_status serve(const struct cli *cli)
     signal(SIGXFSZ, SIG_IGN); /* a file that can't grow any more is an error like others */
     mem_setup();
     loop_setup_libevent();
-    raise_file_limit();
+    self_raise_file_limit();
     note_time(&process);
     struct config *config = read_config(&process, &diag);
     bool serves = config != NULL && prepare_loop(&process) &&

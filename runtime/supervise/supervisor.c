@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +23,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/self.h"
 #include "plugin/snapshot.h"
 #include "supervise/child.h"
 #include "supervise/crash.h"
@@ -449,23 +449,12 @@ static void turn(struct supervisor *supervisor)
         look_at_clock(supervisor);
 }
 
-/* It may come to hold more sockets than most processes have descriptors. */
-static void raise_file_limit(void)
-{
-    struct rlimit files;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-        return;
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-}
-
 int supervisor_run(char *const *words)
 {
     struct supervisor supervisor = {
         .words = words, .status = -1, .end = -1, .stop_ms = STOP_MS, .crash = {.size = 0}};
 
-    raise_file_limit();
+    self_raise_file_limit(); /* it may come to hold many sockets */
     if (!open_signals(&supervisor)) {
         fprintf(stderr, "sluice: no supervisor: %s\n", strerror(errno));
         return EXIT_FAILURE;
