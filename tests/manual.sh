@@ -69,9 +69,10 @@ is_whole() { # PAGE
     ! grep -nE '@[A-Za-z]+@' "share/$1"
 }
 
+# A line that can't be broken is a path of this installation, which may be long.
 is_set_without_warning() { # PAGE
     local said
-    said=$(groff -Tutf8 -man -ww -z "share/$1" 2>&1)
+    said=$(groff -Tutf8 -man -ww -W break -z "share/$1" 2>&1)
     [[ -z $said ]] || {
         echo "$said"
         return 1
