@@ -8,36 +8,7 @@
 
 #include "client.h"
 #include "harness.h"
-
-#define CONF "ws /move/<str:room>/ move.so\n"
-
-static void serve_version(const char *name)
-{
-    put_plugin_as(name, "move");
-    serve(CONF);
-}
-
-static void reload_version(const char *name)
-{
-    put_plugin_as(name, "move");
-    server_reload();
-}
-
-static void expect(struct client *client, const char *question, const char *answer)
-{
-    client_text(client, question);
-    client_expect_text(client, answer);
-}
-
-/* One that has counted to two. */
-static struct client open_counting(void)
-{
-    struct client client = client_open("/move/attic/");
-
-    expect(&client, "count", "1");
-    expect(&client, "count", "2");
-    return client;
-}
+#include "moving.h"
 
 /* From a blocking consumer to one, and to one that is none and back. */
 START_TEST(blocking_consumers_move)

@@ -20,8 +20,7 @@
 
 #include "client.h"
 #include "harness.h"
-
-#define CONF "ws /version/ version.so\n"
+#include "watched.h"
 
 static void serve_watched(const char *conf)
 {
@@ -33,30 +32,6 @@ static void serve_old(void)
 {
     put_plugin_as("reload_old", "version");
     serve_watched(CONF);
-}
-
-static void expect_version(const char *version)
-{
-    struct client client = client_open("/version/");
-
-    client_text(&client, "which");
-    client_expect_text(&client, version);
-    client_leave(&client);
-}
-
-/* Waits until the log has that many lines with both texts. */
-static void wait_lines(unsigned many, const char *a, const char *b)
-{
-    lines_wait("log", many, (const char *const[]){a, b, NULL});
-}
-
-/* What was done before has been seen, whatever it was. */
-static void fence(void)
-{
-    unsigned before = log_count(" routing.conf", "changed: ");
-
-    ck_assert_int_eq(utimensat(AT_FDCWD, in_dir("routing.conf"), NULL, 0), 0);
-    wait_lines(before + 1, " routing.conf", "changed: ");
 }
 
 static void must_rename(const char *from, const char *to)

@@ -14,31 +14,7 @@
 
 #include "client.h"
 #include "harness.h"
-
-#define CONF "ws /version/ version.so\n"
-
-static void expect_version(const char *version)
-{
-    struct client client = client_open("/version/");
-
-    client_text(&client, "which");
-    client_expect_text(&client, version);
-    client_leave(&client);
-}
-
-static void wait_lines(unsigned many, const char *a, const char *b)
-{
-    lines_wait("log", many, (const char *const[]){a, b, NULL});
-}
-
-/* What was done before has been seen, whatever it was, and no build runs. */
-static void fence(void)
-{
-    unsigned before = log_count(" routing.conf", "changed: ");
-
-    ck_assert_int_eq(utimensat(AT_FDCWD, in_dir("routing.conf"), NULL, 0), 0);
-    wait_lines(before + 1, " routing.conf", "changed: ");
-}
+#include "watched.h"
 
 /* A Makefile in `directory` that makes so/version.so of version.c; what it is built of must exist,
  * and `before` are commands that come first. */
